@@ -1,0 +1,11 @@
+//! The ground floor: small values that every other room may use and that know nothing of building.
+
+pub mod digest;
+pub mod once_map;
+pub mod platform;
+pub mod secret;
+
+pub use digest::Digest;
+pub use once_map::OnceMap;
+pub use platform::Platform;
+pub use secret::Secret;
