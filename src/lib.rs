@@ -5,4 +5,16 @@
 
 pub mod base;
 pub mod diag;
+pub mod events;
+
+pub mod oci;
+
 pub mod syntax;
+
+pub mod graph;
+
+pub mod interp;
+
+pub mod llb;
+
+pub mod engine;

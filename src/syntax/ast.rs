@@ -99,6 +99,7 @@ impl Block {
 
 /// One line, or one block of lines.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "most nodes are statements")]
 pub enum Node {
     /// A command or a block.
     Statement(Statement),

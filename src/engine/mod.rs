@@ -1,0 +1,330 @@
+//! What a build engine is. An engine takes an LLB graph and nothing else; it knows nothing of syntax, graph or interp.
+//!
+//! A [`Build`] is open for one run of bld: states are solved and looked into, and exported while it is still open.
+
+use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    base::{Digest, Platform},
+    diag::words,
+    events::{EventSink, Label},
+    llb::State,
+    oci::ImageConfig,
+};
+
+/// Something that not every engine can do. Checked by name before work starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// Steps with full privileges.
+    Privileged,
+    /// Secrets as environment variables, without a file.
+    SecretEnv,
+    /// Images into an image store of the engine.
+    ImageStore,
+    /// The image store holds one name for several platforms.
+    MultiPlatformStore,
+    /// The engine pushes images itself.
+    Push,
+    /// Cache records inside pushed images.
+    InlineCache,
+    /// Cache records as an image of their own in a registry.
+    RegistryCache,
+    /// Layers are merged without copying.
+    Merge,
+}
+
+impl Capability {
+    /// In words, for messages: "the engine has no …".
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged steps",
+            Self::SecretEnv => "secrets in the environment",
+            Self::ImageStore => "image store",
+            Self::MultiPlatformStore => "image store for several platforms under one name",
+            Self::Push => "push of its own",
+            Self::InlineCache => "inline cache",
+            Self::RegistryCache => "cache in a registry",
+            Self::Merge => "merging of layers",
+        }
+    }
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// `Docker 20.10.24 at unix:///var/run/docker.sock`.
+    pub name: String,
+    /// Where steps run without emulation.
+    pub native: Platform,
+    /// Everything it can run, the native one first.
+    pub platforms: Vec<Platform>,
+    /// What it can do.
+    pub capabilities: BTreeSet<Capability>,
+}
+
+impl Description {
+    /// An error that names the capability and what needs it, if the engine lacks it.
+    pub fn require(&self, capability: Capability, needed_by: &str) -> Result<(), EngineError> {
+        if self.capabilities.contains(&capability) {
+            return Ok(());
+        }
+        Err(EngineError::MissingCapability {
+            engine: self.name.clone(),
+            capability,
+            needed_by: needed_by.to_owned(),
+        })
+    }
+}
+
+/// User name and password, or a token, for one registry.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// Nothing is known: anonymous.
+    None,
+    /// User name and password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: crate::base::Secret,
+    },
+    /// An identity (refresh) token.
+    Token(crate::base::Secret),
+}
+
+/// Where credentials come from.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// The credential for a registry host as it stands in references (`docker.io`, `ghcr.io`, `localhost:5000`).
+    async fn credential(&self, registry: &str) -> Credential;
+}
+
+/// What a build is opened with.
+pub struct BuildRequest {
+    /// For registries that the engine talks to.
+    pub credentials: Arc<dyn Credentials>,
+    /// Where progress goes.
+    pub events: Arc<dyn EventSink>,
+    /// Cancelled: everything stops on the engine, too, at once.
+    pub cancel: CancellationToken,
+    /// Nothing is reused (`--no-cache`); cache mounts stay.
+    pub no_cache: bool,
+    /// Images whose cache records are used: references as the engine has to fetch them.
+    pub cache_from: Vec<String>,
+}
+
+/// A state that has been executed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Solved(pub String);
+
+/// A file in a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileStat {
+    /// Base name.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// In bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Where a symbolic link points to.
+    pub link: Option<String>,
+}
+
+/// An image's configuration, as the engine sees it.
+#[derive(Debug, Clone)]
+pub struct ResolvedImage {
+    /// Of the manifest; none for an image that is only in the engine's own store.
+    pub digest: Option<Digest>,
+    /// Its configuration.
+    pub config: ImageConfig,
+}
+
+/// What is to become of a state.
+#[derive(Debug, Clone)]
+pub enum Export {
+    /// An image in the engine's own store.
+    Image {
+        /// Complete names; with none the image is there without a name.
+        names: Vec<String>,
+        /// Its configuration; `rootfs` is filled in.
+        config: Box<ImageConfig>,
+        /// Cache records go into the image.
+        inline_cache: bool,
+    },
+    /// All files below an empty directory of this machine, with modes and times.
+    Files {
+        /// The directory; it exists.
+        dest: PathBuf,
+    },
+}
+
+/// What an export gave.
+#[derive(Debug, Clone, Default)]
+pub struct Exported {
+    /// The image's id in the store: the digest of its configuration, or on a containerd store of its manifest.
+    pub image_id: Option<Digest>,
+}
+
+/// What an engine's cache takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskUsage {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that could be freed.
+    pub reclaimable: u64,
+}
+
+/// What to remove from a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PruneRequest {
+    /// Internal records, too.
+    pub all: bool,
+    /// Only what has not been used for so many seconds.
+    pub older_than_seconds: Option<u64>,
+    /// Keep so many bytes.
+    pub keep_bytes: Option<u64>,
+}
+
+/// A place where builds run.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What it is and can do.
+    fn describe(&self) -> &Description;
+
+    /// Opens a build.
+    async fn open(&self, request: BuildRequest) -> Result<Box<dyn Build>, EngineError>;
+
+    /// What the cache takes.
+    async fn disk_usage(&self) -> Result<DiskUsage, EngineError>;
+
+    /// Removes what is not used; gives the bytes freed.
+    async fn prune(&self, request: PruneRequest) -> Result<u64, EngineError>;
+}
+
+/// One open build. All methods may be called concurrently.
+#[async_trait]
+pub trait Build: Send + Sync {
+    /// Looks up an image. `reference` is complete; with `pull` a copy in the engine's own store does not count.
+    async fn resolve_image(
+        &self,
+        reference: &str,
+        platform: &Platform,
+        pull: bool,
+    ) -> Result<ResolvedImage, EngineError>;
+
+    /// Executes everything up to this state. `scratch` is solved at once.
+    async fn solve(&self, state: &State) -> Result<Solved, EngineError>;
+
+    /// A file of a result, whole.
+    async fn read_file(&self, solved: &Solved, path: &str) -> Result<Vec<u8>, EngineError>;
+
+    /// The entries of a directory of a result.
+    async fn list(&self, solved: &Solved, path: &str) -> Result<Vec<FileStat>, EngineError>;
+
+    /// Exports a state. What has been solved before is not executed again.
+    async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError>;
+
+    /// Ends the build on the engine. Dropping a build without it cancels what still runs.
+    async fn finish(&self) -> Result<(), EngineError>;
+}
+
+/// A step that failed.
+#[derive(Debug, Clone)]
+pub struct StepFailure {
+    /// Which.
+    pub vertex: Digest,
+    /// What it is called, and where it stands.
+    pub label: Arc<Label>,
+    /// The exit code, if it was a command that ran.
+    pub exit_code: Option<i32>,
+    /// The last lines that it wrote, oldest first.
+    pub tail: Vec<String>,
+    /// The engine's own words.
+    pub message: String,
+}
+
+/// What can go wrong in an engine.
+#[derive(Debug, Clone)]
+pub enum EngineError {
+    /// It cannot be reached.
+    Unreachable {
+        /// The address.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// It was there, and went away.
+    Gone {
+        /// The address.
+        address: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// It cannot do what is needed.
+    MissingCapability {
+        /// Its name.
+        engine: String,
+        /// What is missing.
+        capability: Capability,
+        /// By what it is needed.
+        needed_by: String,
+    },
+    /// A step failed.
+    Step(Box<StepFailure>),
+    /// An image cannot be had.
+    Image {
+        /// Its name.
+        image: String,
+        /// Why.
+        reason: String,
+    },
+    /// The build was cancelled.
+    Canceled,
+    /// Anything else, in the engine's words.
+    Other(String),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { address, reason } => {
+                write!(f, "cannot reach the engine at {address}: {reason}")
+            }
+            Self::Gone { address, reason } => {
+                write!(
+                    f,
+                    "the engine at {address} went away during the build: {reason}"
+                )
+            }
+            Self::MissingCapability {
+                engine,
+                capability,
+                needed_by,
+            } => {
+                write!(
+                    f,
+                    "{engine} has no {}, which {needed_by} needs",
+                    capability.text()
+                )
+            }
+            Self::Step(failure) => match failure.exit_code {
+                Some(code) => write!(
+                    f,
+                    "{} did not complete successfully: exit code {code}",
+                    words::all(&[&failure.label.text])
+                ),
+                None => write!(f, "`{}` failed: {}", failure.label.text, failure.message),
+            },
+            Self::Image { image, reason } => write!(f, "cannot get image `{image}`: {reason}"),
+            Self::Canceled => f.write_str("the build was cancelled"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}

@@ -1,0 +1,463 @@
+//! The ledger: every output that was met, by which ways its target was reached, and whether it therefore counts.
+//!
+//! The interpreter writes visits, links and outputs while it runs. Nothing is decided until [`Ledger::settle`], which is
+//! a pure function of what was written: so the order in which concurrent targets were interpreted cannot matter.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use crate::{base::Platform, diag::Location, graph::plan::StepId, oci::ImageConfig};
+
+/// One target with one set of arguments, as it was interpreted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VisitId(pub u32);
+
+/// What a visit is called.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The canonical reference.
+    pub target: String,
+    /// The arguments that the target declares and that were overridden.
+    pub args: Vec<(String, String)>,
+    /// Its header; none for a base recipe.
+    pub at: Option<Location>,
+}
+
+/// How one target led to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkKind {
+    /// Named on the command line.
+    Root,
+    /// `BUILD`, the only one that keeps the chain of outputs.
+    Build,
+    /// `FROM +t`, and every target's implicit `FROM +base`.
+    From,
+    /// `COPY +t/x`.
+    Copy,
+    /// `WITH DOCKER --load`.
+    Load,
+    /// `FROM DOCKERFILE +t/x`.
+    Dockerfile,
+    /// The base recipe of the file that defines a function.
+    FunctionBase,
+}
+
+impl LinkKind {
+    /// The command that makes it, as people know it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Root => "the command line",
+            Self::Build => "BUILD",
+            Self::From => "FROM",
+            Self::Copy => "COPY",
+            Self::Load => "WITH DOCKER --load",
+            Self::Dockerfile => "FROM DOCKERFILE",
+            Self::FunctionBase => "DO",
+        }
+    }
+}
+
+/// One way from one target to another.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// None for the root.
+    pub from: Option<VisitId>,
+    /// The target that was reached.
+    pub to: VisitId,
+    /// By which command.
+    pub kind: LinkKind,
+    /// The statement.
+    pub at: Option<Location>,
+    /// The step that decides whether the statement runs at all; only in plans that run nothing.
+    pub undecided_by: Option<StepId>,
+}
+
+/// Something a target wants to leave behind.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Whose.
+    pub owner: VisitId,
+    /// The statement.
+    pub at: Location,
+    /// The step that decides whether the statement runs at all; only in plans that run nothing.
+    pub undecided_by: Option<StepId>,
+    /// What.
+    pub kind: OutputKind,
+}
+
+/// The kinds of outputs.
+#[derive(Debug, Clone)]
+pub enum OutputKind {
+    /// `SAVE IMAGE`. Without names it is only a cache hint.
+    Image(ImageOutput),
+    /// `SAVE ARTIFACT … AS LOCAL`.
+    Artifact(ArtifactOutput),
+    /// `RUN --push`.
+    Push(PushCommand),
+}
+
+/// `SAVE IMAGE`.
+#[derive(Debug, Clone)]
+pub struct ImageOutput {
+    /// The names, as written and expanded.
+    pub names: Vec<String>,
+    /// The file system.
+    pub state: StepId,
+    /// The configuration.
+    pub config: Arc<ImageConfig>,
+    /// What it is for.
+    pub platform: Platform,
+    /// Whether the platform was chosen by the command line, `BUILD` or `FROM`.
+    pub platform_chosen: bool,
+    /// `--push`.
+    pub push: bool,
+    /// `--cache-hint`.
+    pub cache_hint: bool,
+    /// `--cache-from`.
+    pub cache_from: Vec<String>,
+    /// `--insecure`.
+    pub insecure: bool,
+    /// `--no-manifest-list`.
+    pub no_manifest_list: bool,
+}
+
+/// `SAVE ARTIFACT … AS LOCAL`.
+#[derive(Debug, Clone)]
+pub struct ArtifactOutput {
+    /// The canonical name, `+build/app`.
+    pub artifact: String,
+    /// A file system with nothing in its root but what is to be written: one entry, or with a glob any number; none
+    /// where `--if-exists` allows it.
+    pub state: StepId,
+    /// Where to, absolute; a trailing slash means: into this directory.
+    pub dest: String,
+    /// As written in the file.
+    pub dest_written: String,
+    /// The directory that `dest` has to be inside of, unless `force`.
+    pub within: String,
+    /// Whether the source was a pattern.
+    pub glob: bool,
+    /// `--force`.
+    pub force: bool,
+    /// `--if-exists`.
+    pub if_exists: bool,
+}
+
+/// `RUN --push`.
+#[derive(Debug, Clone)]
+pub struct PushCommand {
+    /// The command.
+    pub text: String,
+    /// The step, where it is part of the build.
+    pub step: Option<StepId>,
+}
+
+/// Whether an output takes effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Counts,
+    /// It does not.
+    No(Reason),
+    /// Only known when this step has run.
+    Undecided(StepId),
+}
+
+/// Why an output does not take effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The chain to its target is broken by this kind of link.
+    ReachedBy(LinkKind),
+    /// It would push, and `--push` was not given.
+    PushNotGiven,
+    /// `SAVE IMAGE` without a name.
+    NoName,
+    /// `--no-output`.
+    NoOutput,
+    /// `--image` or `--artifact` asked for something else.
+    NotAskedFor,
+    /// A later statement writes the same place.
+    Replaced {
+        /// That statement.
+        by: Location,
+    },
+}
+
+/// What the command line says about outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutputMode {
+    /// `--push`.
+    pub push: bool,
+    /// `--no-output`.
+    pub no_output: bool,
+    /// `--image`, `--artifact`.
+    pub only: Only,
+    /// The older rule (`referenced-save-only` off): every visited target outputs.
+    pub every_visit: bool,
+}
+
+/// Restriction to one kind of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Only {
+    /// None.
+    #[default]
+    Everything,
+    /// `--image`: the images of the root target itself.
+    RootImages,
+    /// `--artifact`: nothing of what the files declare.
+    Nothing,
+}
+
+/// An output with its fate.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The entry.
+    pub output: Output,
+    /// The best way to its target, from the root down.
+    pub chain: Vec<Link>,
+    /// Whether it is written to this machine: loaded, saved, or executed in the case of `RUN --push`.
+    pub local: Verdict,
+    /// Whether it is pushed; none where it is not marked for pushing.
+    pub push: Option<Verdict>,
+}
+
+/// Visits, links and outputs of one build.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    inner: Mutex<Entries>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Entries {
+    visits: Vec<Visit>,
+    links: Vec<Link>,
+    outputs: Vec<Output>,
+}
+
+impl Ledger {
+    /// Opens a visit.
+    pub fn visit(&self, visit: Visit) -> VisitId {
+        let mut entries = self.lock();
+        entries.visits.push(visit);
+        VisitId(u32::try_from(entries.visits.len() - 1).expect("fewer than 2^32 visits"))
+    }
+
+    /// Adds the arguments that a visit turned out to declare.
+    pub fn set_args(&self, visit: VisitId, args: Vec<(String, String)>) {
+        self.lock().visits[visit.0 as usize].args = args;
+    }
+
+    /// Writes down a way.
+    pub fn link(&self, link: Link) {
+        self.lock().links.push(link);
+    }
+
+    /// Writes down an output.
+    pub fn output(&self, output: Output) {
+        self.lock().outputs.push(output);
+    }
+
+    /// What a visit is called.
+    pub fn visit_of(&self, id: VisitId) -> Visit {
+        self.lock().visits[id.0 as usize].clone()
+    }
+
+    /// All visits.
+    pub fn visits(&self) -> Vec<Visit> {
+        self.lock().visits.clone()
+    }
+
+    /// All links.
+    pub fn links(&self) -> Vec<Link> {
+        self.lock().links.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
+        self.inner.lock().expect("no holder of this lock panics")
+    }
+
+    /// Decides every output by section 5.1 of the language. Outputs are in the order of their targets' chains, within a
+    /// target in the order of the file.
+    pub fn settle(&self, mode: OutputMode) -> Vec<Settled> {
+        let entries = self.lock().clone();
+        let ways = Ways::find(&entries);
+        let mut settled: Vec<(usize, Settled)> = Vec::with_capacity(entries.outputs.len());
+        for output in &entries.outputs {
+            let way = ways.best(output.owner);
+            let reached = if mode.every_visit {
+                Verdict::Counts
+            } else {
+                way.verdict()
+            };
+            let reached = match (reached, output.undecided_by) {
+                (Verdict::Counts, Some(step)) => Verdict::Undecided(step),
+                (verdict, _) => verdict,
+            };
+            let is_root = matches!(way.links.as_slice(), [link] if link.kind == LinkKind::Root);
+            let (local, push) = judge(output, &reached, is_root, mode);
+            let chain = way.links.clone();
+            settled.push((
+                way.order,
+                Settled {
+                    output: output.clone(),
+                    chain,
+                    local,
+                    push,
+                },
+            ));
+        }
+        settled.sort_by_key(|(order, s)| (*order, s.output.owner, s.output.at.span.start));
+        let mut settled: Vec<Settled> = settled.into_iter().map(|(_, s)| s).collect();
+        later_statement_wins(&mut settled);
+        settled
+    }
+}
+
+fn judge(
+    output: &Output,
+    reached: &Verdict,
+    is_root: bool,
+    mode: OutputMode,
+) -> (Verdict, Option<Verdict>) {
+    let unless = |no: bool, reason: Reason, otherwise: &Verdict| {
+        if no && *otherwise != Verdict::No(Reason::NoName) {
+            match otherwise {
+                // The first reason is the one a reader wants: a broken chain goes before a missing flag.
+                Verdict::No(_) => otherwise.clone(),
+                _ => Verdict::No(reason),
+            }
+        } else {
+            otherwise.clone()
+        }
+    };
+    let asked = match (mode.only, &output.kind) {
+        (Only::Everything, _) => true,
+        (Only::RootImages, OutputKind::Image(_)) => is_root,
+        (Only::RootImages | Only::Nothing, _) => false,
+    };
+    match &output.kind {
+        OutputKind::Image(image) if image.names.is_empty() => (Verdict::No(Reason::NoName), None),
+        OutputKind::Image(image) => {
+            let asked_for = unless(!asked, Reason::NotAskedFor, reached);
+            let local = unless(mode.no_output, Reason::NoOutput, &asked_for);
+            let push = image
+                .push
+                .then(|| unless(!mode.push, Reason::PushNotGiven, &asked_for));
+            (local, push)
+        }
+        OutputKind::Artifact(_) => {
+            let asked_for = unless(!asked, Reason::NotAskedFor, reached);
+            (unless(mode.no_output, Reason::NoOutput, &asked_for), None)
+        }
+        OutputKind::Push(_) => {
+            let asked_for = unless(!asked, Reason::NotAskedFor, reached);
+            let verdict = unless(!mode.push, Reason::PushNotGiven, &asked_for);
+            (verdict.clone(), Some(verdict))
+        }
+    }
+}
+
+/// Of two artifacts of one target that go to the same place, the later statement wins.
+fn later_statement_wins(settled: &mut [Settled]) {
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for index in 0..settled.len() {
+        let OutputKind::Artifact(artifact) = &settled[index].output.kind else {
+            continue;
+        };
+        if settled[index].local != Verdict::Counts || artifact.dest.ends_with('/') {
+            continue;
+        }
+        if let Some(earlier) = last.insert(artifact.dest.clone(), index)
+            && settled[earlier].output.owner == settled[index].output.owner
+        {
+            let by = settled[index].output.at.clone();
+            settled[earlier].local = Verdict::No(Reason::Replaced { by });
+        }
+    }
+}
+
+/// The best way from the root to every visit: unbroken before undecided before broken, then the shortest.
+struct Ways(Vec<Option<Way>>);
+
+#[derive(Debug, Clone)]
+struct Way {
+    links: Vec<Link>,
+    broken: Option<LinkKind>,
+    undecided: Option<StepId>,
+    /// Position in the walk from the root; puts outputs in a stable order.
+    order: usize,
+}
+
+impl Way {
+    fn verdict(&self) -> Verdict {
+        match (self.broken, self.undecided) {
+            (Some(kind), _) => Verdict::No(Reason::ReachedBy(kind)),
+            (None, Some(step)) => Verdict::Undecided(step),
+            (None, None) => Verdict::Counts,
+        }
+    }
+
+    fn rank(&self) -> (bool, bool) {
+        (self.broken.is_some(), self.undecided.is_some())
+    }
+}
+
+impl Ways {
+    fn find(entries: &Entries) -> Self {
+        let mut from: BTreeMap<Option<VisitId>, Vec<&Link>> = BTreeMap::new();
+        for link in &entries.links {
+            from.entry(link.from).or_default().push(link);
+        }
+        for links in from.values_mut() {
+            // Interpretation is concurrent; the file's order is not.
+            links.sort_by_key(|l| (l.at.as_ref().map(|at| at.span.start), l.kind));
+        }
+        let mut ways: Vec<Option<Way>> = vec![None; entries.visits.len()];
+        let mut queue: VecDeque<(&Link, Option<VisitId>)> = from
+            .get(&None)
+            .into_iter()
+            .flatten()
+            .map(|l| (*l, None))
+            .collect();
+        let mut order = 0;
+        while let Some((link, parent)) = queue.pop_front() {
+            let before = parent.and_then(|p| ways[p.0 as usize].clone());
+            let (mut links, broken, undecided) = before.map_or((Vec::new(), None, None), |w| {
+                (w.links, w.broken, w.undecided)
+            });
+            links.push(link.clone());
+            let keeps = matches!(link.kind, LinkKind::Root | LinkKind::Build);
+            let way = Way {
+                links,
+                broken: broken.or((!keeps).then_some(link.kind)),
+                undecided: undecided.or(link.undecided_by),
+                order,
+            };
+            let known = &mut ways[link.to.0 as usize];
+            let better = known.as_ref().is_none_or(|k| way.rank() < k.rank());
+            if better {
+                let way = Way {
+                    order: known.as_ref().map_or(order, |k| k.order),
+                    ..way
+                };
+                *known = Some(way);
+                order += 1;
+                for next in from.get(&Some(link.to)).into_iter().flatten() {
+                    queue.push_back((next, Some(link.to)));
+                }
+            }
+        }
+        Self(ways)
+    }
+
+    fn best(&self, visit: VisitId) -> Way {
+        self.0[visit.0 as usize].clone().unwrap_or(Way {
+            links: Vec::new(),
+            broken: Some(LinkKind::From),
+            undecided: None,
+            order: usize::MAX,
+        })
+    }
+}

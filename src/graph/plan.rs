@@ -1,0 +1,242 @@
+//! The plan: every step of a build as a value, in the order in which the interpreter came to it.
+//!
+//! Running a recipe appends steps; a step names the steps it needs by [`StepId`], always smaller than its own, so that
+//! the plan has no cycles by construction. `bld plan` prints it, `llb::lower` turns it into a definition.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, RwLock},
+};
+
+use crate::{base::Platform, events::Label};
+
+/// A step of one plan.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u32);
+
+impl fmt::Debug for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+/// A step: what is done, for which platform, and what it is called.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is done.
+    pub op: StepOp,
+    /// For which platform.
+    pub platform: Platform,
+    /// Its target, text and place.
+    pub label: Arc<Label>,
+}
+
+/// What a step does. The result is a file system, except where it says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepOp {
+    /// An empty file system.
+    Scratch,
+    /// The file system of an image.
+    Image(ImageSource),
+    /// Files of the host.
+    Context(Context),
+    /// A command.
+    Run(Box<Run>),
+    /// Files from one file system into another.
+    Copy(Box<CopyFiles>),
+    /// A directory is made with its parents, if it is not there.
+    MakeDir {
+        /// In which file system.
+        on: StepId,
+        /// Absolute.
+        path: String,
+        /// Of the directories that are made.
+        owner: Option<String>,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Only in plans that run nothing: one of several states, and which one is known only after `by` has run.
+    Decision {
+        /// The condition.
+        by: StepId,
+        /// The outcomes, each with a name: `then`, `else`, `else if …`.
+        branches: Vec<(String, StepId)>,
+    },
+    /// Only in plans that run nothing: a state of which nothing is known until `by` has run (an image whose name comes
+    /// from a `$(…)`, a base image that cannot be looked up offline).
+    Undecided {
+        /// What decides; none where it is not a step but something outside: the network.
+        by: Option<StepId>,
+        /// In words.
+        why: String,
+    },
+}
+
+/// An image as a source of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSource {
+    /// As written in the file, for messages.
+    pub name: String,
+    /// What the engine is to fetch: complete, and pinned where the digest is known.
+    pub reference: String,
+}
+
+/// Files of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The directory, absolute.
+    pub dir: PathBuf,
+    /// Relative to it; only what matches travels. Empty: everything.
+    pub include: Vec<String>,
+    /// Patterns of the ignore file, in its order, with `!` for exceptions.
+    pub exclude: Vec<String>,
+}
+
+/// A command in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The file system it runs in.
+    pub on: StepId,
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// The environment, complete, in order; a later entry of one name wins.
+    pub env: Vec<(String, String)>,
+    /// Absolute.
+    pub cwd: String,
+    /// `user[:group]`; empty is root.
+    pub user: String,
+    /// What it can reach.
+    pub network: Network,
+    /// Never reuse an earlier result.
+    pub no_cache: bool,
+    /// What is kept of it.
+    pub keep: Keep,
+    /// Lines of `/etc/hosts`: name, address.
+    pub hosts: Vec<(String, String)>,
+}
+
+/// What is kept of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The changed file system; a non-zero exit fails the build.
+    FileSystem,
+    /// The exit status alone (a condition); the file system is that of `on`, unchanged.
+    ExitStatus,
+    /// Standard output and the exit status (a `$(…)`); the file system is that of `on`, unchanged.
+    Output,
+}
+
+/// What a command can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// What the engine gives by default.
+    Default,
+    /// Nothing.
+    None,
+}
+
+/// Files from one file system into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyFiles {
+    /// The file system that is changed.
+    pub on: StepId,
+    /// The sources, in order; each with its own place to copy from.
+    pub items: Vec<CopyItem>,
+    /// `user[:group]` of everything copied; none keeps the source's.
+    pub owner: Option<String>,
+    /// Permission bits of everything copied; none keeps the source's.
+    pub mode: Option<u32>,
+    /// Keep modification times; otherwise every entry gets [`COPY_TIME`].
+    pub keep_times: bool,
+}
+
+/// Modification time of copied files, seconds since 1970: 2020-04-16 12:00:00 UTC.
+pub const COPY_TIME: i64 = 1_587_038_400;
+
+/// One source of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyItem {
+    /// The file system it comes from.
+    pub from: StepId,
+    /// The path in it, absolute; with `wildcard` a pattern.
+    pub source: String,
+    /// Absolute; a trailing slash means: into this directory.
+    pub dest: String,
+    /// A directory's contents are copied instead of the directory itself.
+    pub contents: bool,
+    /// `source` is a pattern of `*`, `?` and `[…]`.
+    pub wildcard: bool,
+    /// Nothing there is no error.
+    pub if_exists: bool,
+    /// A source that is a symbolic link is followed.
+    pub follow: bool,
+}
+
+/// The steps of one build. Shared by everything that interprets it; only grows.
+#[derive(Debug, Default)]
+pub struct Plan {
+    steps: RwLock<Vec<Arc<Step>>>,
+}
+
+impl Plan {
+    /// Appends a step.
+    pub fn push(&self, step: Step) -> StepId {
+        let mut steps = self.steps.write().expect("no holder of this lock panics");
+        let id = StepId(u32::try_from(steps.len()).expect("a plan has fewer than 2^32 steps"));
+        debug_assert!(
+            step.op.inputs().iter().all(|input| *input < id),
+            "inputs stand before"
+        );
+        steps.push(Arc::new(step));
+        id
+    }
+
+    /// A step of this plan.
+    pub fn step(&self, id: StepId) -> Arc<Step> {
+        Arc::clone(&self.steps.read().expect("no holder of this lock panics")[id.0 as usize])
+    }
+
+    /// How many steps there are.
+    pub fn len(&self) -> usize {
+        self.steps
+            .read()
+            .expect("no holder of this lock panics")
+            .len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All steps with their ids, as they stand now.
+    pub fn snapshot(&self) -> Vec<(StepId, Arc<Step>)> {
+        let steps = self.steps.read().expect("no holder of this lock panics");
+        (0..).map(StepId).zip(steps.iter().cloned()).collect()
+    }
+}
+
+impl StepOp {
+    /// The steps that this one needs.
+    pub fn inputs(&self) -> Vec<StepId> {
+        match self {
+            Self::Scratch | Self::Image(_) | Self::Context(_) => Vec::new(),
+            Self::Run(run) => vec![run.on],
+            Self::Copy(copy) => {
+                let mut inputs = vec![copy.on];
+                for item in &copy.items {
+                    if !inputs.contains(&item.from) {
+                        inputs.push(item.from);
+                    }
+                }
+                inputs
+            }
+            Self::MakeDir { on, .. } => vec![*on],
+            Self::Decision { by, branches } => std::iter::once(*by)
+                .chain(branches.iter().map(|(_, id)| *id))
+                .collect(),
+            Self::Undecided { by, .. } => by.iter().copied().collect(),
+        }
+    }
+}

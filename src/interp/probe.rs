@@ -1,0 +1,53 @@
+//! What the interpreter must learn by running or fetching something. The driver answers; tests script it.
+
+use async_trait::async_trait;
+
+use crate::{base::Platform, diag::Diagnostic, graph::plan::StepId, oci::ImageConfig};
+
+/// An answer, or the word that nothing was run to find it out (`bld plan`).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer<T> {
+    /// It is known.
+    Known(T),
+    /// It would have to be run or fetched.
+    Undecided,
+}
+
+/// What a `$(…)` gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// The exit status.
+    pub status: i32,
+    /// Standard output, whole.
+    pub stdout: Vec<u8>,
+}
+
+/// A base image, looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaseImage {
+    /// What the engine is to fetch: mirror and digest put in.
+    pub reference: String,
+    /// Its configuration.
+    pub config: ImageConfig,
+}
+
+/// The answers.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// The exit status of a step that keeps [`crate::graph::plan::Keep::ExitStatus`].
+    async fn exit_status(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>>;
+
+    /// The output of a step that keeps [`crate::graph::plan::Keep::Output`].
+    async fn output(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>>;
+
+    /// Looks an image up by its complete name. The diagnostic has no position yet.
+    async fn base_image(
+        &self,
+        image: &crate::oci::ImageRef,
+        platform: &Platform,
+    ) -> Result<Answer<BaseImage>, Box<Diagnostic>>;
+
+    /// Says that everything up to this step will be needed, so that it may be executed while others are still being
+    /// interpreted. Must not wait.
+    fn ready(&self, step: StepId);
+}
