@@ -9,6 +9,8 @@ pub mod events;
 
 pub mod oci;
 
+pub mod docker;
+
 pub mod syntax;
 
 pub mod graph;
@@ -18,3 +20,5 @@ pub mod interp;
 pub mod llb;
 
 pub mod engine;
+
+pub mod output;

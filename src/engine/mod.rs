@@ -79,28 +79,7 @@ impl Description {
     }
 }
 
-/// User name and password, or a token, for one registry.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// Nothing is known: anonymous.
-    None,
-    /// User name and password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: crate::base::Secret,
-    },
-    /// An identity (refresh) token.
-    Token(crate::base::Secret),
-}
-
-/// Where credentials come from.
-#[async_trait]
-pub trait Credentials: Send + Sync {
-    /// The credential for a registry host as it stands in references (`docker.io`, `ghcr.io`, `localhost:5000`).
-    async fn credential(&self, registry: &str) -> Credential;
-}
+pub use crate::oci::auth::{Credential, Credentials};
 
 /// What a build is opened with.
 pub struct BuildRequest {

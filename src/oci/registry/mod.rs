@@ -1,0 +1,18 @@
+//! The registry client: manifests and blobs over the distribution protocol.
+//!
+//! Source: OCI distribution specification, and the `distribution` project's token authentication. One request is in
+//! [`request`]; what a failure means is in [`error`]; how often it is tried is in [`retry`].
+
+pub mod blobs;
+pub mod client;
+pub mod error;
+pub mod manifests;
+pub mod request;
+pub mod retry;
+pub mod token;
+
+pub use blobs::BlobSource;
+pub use client::{Registries, Repository};
+pub use error::RegistryError;
+pub use manifests::RawManifest;
+pub use retry::RetryPolicy;
