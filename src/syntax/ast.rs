@@ -99,6 +99,10 @@ impl Block {
 
 /// One line, or one block of lines.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every node is a statement: a box would cost more than it saves"
+)]
 pub enum Node {
     /// A command or a block.
     Statement(Statement),
