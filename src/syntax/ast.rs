@@ -114,6 +114,16 @@ pub enum Node {
     Error(Span),
 }
 
+impl Node {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Statement(s) => s.span(),
+            Self::Comment(s) | Self::Blank(s) | Self::Error(s) => *s,
+        }
+    }
+}
+
 /// Something that is executed.
 #[derive(Debug, Clone)]
 pub enum Statement {
