@@ -8,6 +8,8 @@ mod plain;
 mod terminal;
 mod text;
 
+pub use text::one_line;
+
 use std::sync::Arc;
 
 use crate::{cli::args::ProgressStyle, events::EventSink};
