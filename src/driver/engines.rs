@@ -1,0 +1,94 @@
+//! Choosing an engine, and opening builds on it.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::{Build, Credentials, Engine, EngineError, buildkit},
+    events::EventSink,
+};
+
+/// The address of a local Docker daemon.
+const LOCAL_DOCKER: &str = "unix:///var/run/docker.sock";
+
+/// The address that `--engine`, `BLD_ENGINE` or the config file ask for; `auto` and `docker` are the daemon that
+/// `DOCKER_HOST` names, else the local one.
+pub fn address(asked: Option<&str>, docker_host: Option<&str>) -> String {
+    match asked {
+        None | Some("" | "auto" | "docker") => {
+            docker_host.filter(|h| !h.is_empty()).unwrap_or(LOCAL_DOCKER).to_owned()
+        }
+        Some(path) if path.starts_with('/') => format!("unix://{path}"),
+        Some(address) => address.to_owned(),
+    }
+}
+
+/// What a build is opened with, and the engine once it is reached. Connecting begins at the first need, or earlier by
+/// [`Connection::warm_up`].
+pub struct Connection {
+    address: String,
+    engine: OnceCell<Arc<dyn Engine>>,
+    credentials: Arc<dyn Credentials>,
+    events: Arc<dyn EventSink>,
+    no_cache: bool,
+    cache_from: Vec<String>,
+}
+
+impl Connection {
+    /// A connection that is not opened yet.
+    pub fn new(
+        address: String,
+        credentials: Arc<dyn Credentials>,
+        events: Arc<dyn EventSink>,
+        no_cache: bool,
+        cache_from: Vec<String>,
+    ) -> Self {
+        Self { address, engine: OnceCell::new(), credentials, events, no_cache, cache_from }
+    }
+
+    /// The engine's address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Starts to connect, and does not wait for it.
+    pub fn warm_up(self: &Arc<Self>) {
+        let connection = Arc::clone(self);
+        tokio::spawn(async move {
+            // A failure is reported by the first one who needs the engine.
+            let _ = connection.engine().await;
+        });
+    }
+
+    /// The engine.
+    pub async fn engine(&self) -> Result<&Arc<dyn Engine>, EngineError> {
+        self.engine.get_or_try_init(|| buildkit::connect(&self.address)).await
+    }
+
+    /// Opens a build.
+    pub async fn open(&self, cancel: CancellationToken) -> Result<Arc<dyn Build>, EngineError> {
+        let request = crate::engine::BuildRequest {
+            credentials: Arc::clone(&self.credentials),
+            events: Arc::clone(&self.events),
+            cancel,
+            no_cache: self.no_cache,
+            cache_from: self.cache_from.clone(),
+        };
+        Ok(Arc::from(self.engine().await?.open(request).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_the_docker_daemon_that_the_environment_names() {
+        assert_eq!(address(None, None), LOCAL_DOCKER);
+        assert_eq!(address(Some("auto"), Some("tcp://h:1")), "tcp://h:1");
+        assert_eq!(address(Some("/run/x.sock"), Some("tcp://h:1")), "unix:///run/x.sock");
+        assert_eq!(address(Some("tcp://b:2"), None), "tcp://b:2");
+    }
+}
