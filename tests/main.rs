@@ -4,5 +4,6 @@ mod build;
 mod errors;
 mod harness;
 mod layering;
+mod output;
 mod project;
 mod push;
