@@ -5,5 +5,6 @@ mod engine;
 mod errors;
 mod harness;
 mod layering;
+mod output;
 mod project;
 mod push;

@@ -80,13 +80,8 @@ impl Repository {
         mount_from: Option<&str>,
         progress: Progress,
     ) -> Result<Arrival, RegistryError> {
-        if self.blob_size(digest).await?.is_some() {
-            return Ok(Arrival::Existed);
-        }
-        if let Some(other) = mount_from.filter(|other| *other != self.endpoint.repository)
-            && self.mount(digest, other).await?
-        {
-            return Ok(Arrival::Mounted);
+        if let Some(arrival) = self.find_blob(digest, mount_from).await? {
+            return Ok(arrival);
         }
         let body = match source {
             BlobSource::Bytes(bytes) => Body::Bytes(bytes.clone()),
@@ -101,6 +96,21 @@ impl Repository {
         let send = || self.send_blob(digest, body.clone());
         self.registries.retry.run(send).await?;
         Ok(Arrival::Sent)
+    }
+
+    /// Gets a blob into the repository without its bytes, if that is possible.
+    pub async fn find_blob(
+        &self,
+        digest: &Digest,
+        mount_from: Option<&str>,
+    ) -> Result<Option<Arrival>, RegistryError> {
+        if self.blob_size(digest).await?.is_some() {
+            return Ok(Some(Arrival::Existed));
+        }
+        match mount_from.filter(|other| *other != self.endpoint.repository) {
+            Some(other) if self.mount(digest, other).await? => Ok(Some(Arrival::Mounted)),
+            _ => Ok(None),
+        }
     }
 
     async fn send_blob(&self, digest: &Digest, body: Body) -> Result<(), RegistryError> {

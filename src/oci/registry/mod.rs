@@ -11,8 +11,12 @@ pub mod request;
 pub mod retry;
 pub mod token;
 
-pub use blobs::BlobSource;
+pub use blobs::{Arrival, BlobSource};
 pub use client::{Registries, Repository};
 pub use error::RegistryError;
 pub use manifests::RawManifest;
+pub use request::Progress;
 pub use retry::RetryPolicy;
+
+#[cfg(test)]
+mod tests;
