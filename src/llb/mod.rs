@@ -37,6 +37,7 @@ pub mod definition;
 pub mod encode;
 pub mod exec;
 pub mod file;
+pub mod lower;
 pub mod merge;
 pub mod source;
 pub mod vertex;
