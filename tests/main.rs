@@ -9,3 +9,4 @@ mod layering;
 mod output;
 mod project;
 mod push;
+mod syntax;

@@ -296,6 +296,23 @@ fn unknown(form: Pair<'_, Rule>, problems: &mut Problems) -> Line {
     Line::Bad(place)
 }
 
+/// The words of one logical line behind its keyword, one by one; `=` of an assignment is a word of its own.
+pub(super) fn raw_words(line: &str) -> Vec<String> {
+    let Ok(pairs) = FileGrammar::parse(Rule::statement, line) else {
+        return Vec::new();
+    };
+    pairs
+        .flatten()
+        .filter(|pair| {
+            matches!(
+                pair.as_rule(),
+                Rule::word | Rule::option | Rule::key | Rule::equals | Rule::value | Rule::pair_key
+            )
+        })
+        .map(|pair| without_continuations(pair.as_str()))
+        .collect()
+}
+
 fn unclosed(rule: Rule, text: &str) -> crate::diag::Diagnostic {
     match rule {
         Rule::unclosed_double => problem::unclosed_quote('"', text),
