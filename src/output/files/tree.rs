@@ -73,7 +73,7 @@ pub(super) fn missing(old: &Path, new: &Path) -> io::Result<Vec<PathBuf>> {
         match new_meta {
             Err(_) => gone.push(old),
             Ok(new_meta) if old_meta.is_dir() && new_meta.is_dir() => {
-                gone.extend(missing(&old, &new)?)
+                gone.extend(missing(&old, &new)?);
             }
             Ok(new_meta) if old_meta.is_dir() && !new_meta.is_dir() => gone.push(old),
             Ok(_) => {}
