@@ -1,6 +1,7 @@
 //! The one integration binary. A file that is not declared here fails a test in `layering`.
 
 mod build;
+mod engine;
 mod errors;
 mod harness;
 mod layering;

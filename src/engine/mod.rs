@@ -2,6 +2,9 @@
 //!
 //! A [`Build`] is open for one run of bld: states are solved and looked into, and exported while it is still open.
 
+pub mod buildkit;
+pub mod context;
+
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;

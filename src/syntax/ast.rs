@@ -55,7 +55,7 @@ impl BuildFile {
 }
 
 /// What a header introduces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecipeKind {
     /// `name:` with a lower-case first letter.
     Target,

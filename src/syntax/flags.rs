@@ -383,7 +383,9 @@ const COMMANDS: &[CommandRow] = &[
 
 /// The row of a command.
 pub(crate) fn of(keyword: Keyword) -> &'static CommandRow {
-    &COMMANDS[keyword as usize]
+    let row = &COMMANDS[keyword as usize];
+    debug_assert_eq!(row.keyword, keyword);
+    row
 }
 
 /// The usage line: `FROM [--platform PLATFORM] … IMAGE`.

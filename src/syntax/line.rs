@@ -128,13 +128,14 @@ fn words<'i>(
     if let Some(last) = words.last() {
         command.span = command.span.to(last.span);
     }
-    if row.exec && words.first().is_some_and(|w| w.text.starts_with('[')) {
-        if let Some(list) = exec_form(&words) {
-            let place = words[0].span.to(words[words.len() - 1].span);
-            exec(command, list, place, problems);
-            command.args = words;
-            return;
-        }
+    if row.exec
+        && words.first().is_some_and(|w| w.text.starts_with('['))
+        && let Some(list) = exec_form(&words)
+    {
+        let place = words[0].span.to(words[words.len() - 1].span);
+        exec(command, list, place, problems);
+        command.args = words;
+        return;
     }
     let words = if row.grouped {
         let (words, open) = group(words);

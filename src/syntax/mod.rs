@@ -5,6 +5,7 @@
 //! at the first; [`load`] is both at once.
 
 pub mod ast;
+pub mod builtins;
 pub mod dialect;
 mod docs;
 pub mod dump;
@@ -20,6 +21,7 @@ mod read;
 mod tree;
 mod validate;
 mod version;
+mod walk;
 pub mod words;
 
 pub use parser::{Parsed, parse};

@@ -153,10 +153,10 @@ impl<'p> Builder<'p> {
     fn command(&mut self, command: Command) {
         match command.keyword {
             Keyword::If | Keyword::For | Keyword::Wait | Keyword::Try | Keyword::WithDocker => {
-                self.open_block(command)
+                self.open_block(command);
             }
             Keyword::ElseIf | Keyword::Else | Keyword::Catch | Keyword::Finally | Keyword::End => {
-                self.part(command)
+                self.part(command);
             }
             _ => self.push(Node::Statement(Statement::Command(command))),
         }
