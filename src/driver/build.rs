@@ -122,20 +122,15 @@ pub(super) async fn interpret(
     events: &Arc<dyn EventSink>,
 ) -> Result<Interpreted, Failure> {
     let interpretation = interp::Request {
-        root: match &request.goal {
-            Goal::Target(target) | Goal::Image(target) => interp::Root::Target(target.clone()),
-            Goal::Artifact { artifact, .. } => interp::Root::Artifact(artifact.clone()),
-        },
-        cwd: request.cwd.clone(),
         file: request.file.clone(),
         args: request.args.clone(),
         push: request.push,
         ci: request.ci,
         platform: request.platform.clone(),
-        native: Platform::host(),
-        user: Platform::host(),
         git_branch: request.git_branch.clone(),
-        feature_overrides: request.feature_overrides.clone(),
+        features: request.feature_overrides.clone(),
+        build_sha: option_env!("BLD_BUILD_SHA").unwrap_or_default().to_owned(),
+        ..interp::Request::new(request.goal.target().clone(), &request.cwd)
     };
     interp::run(
         interpretation,

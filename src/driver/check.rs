@@ -20,10 +20,17 @@ pub async fn check(_paths: &[PathBuf]) -> Result<Checked, Box<Diagnostic>> {
     })
 }
 
-/// The syntax tree of a file as JSON.
+/// The syntax tree of a file as JSON, in the shape of the reference's debug command, with everything that is wrong.
 pub fn syntax_tree(
-    _path: &Path,
-    _source_map: bool,
+    path: &Path,
+    source_map: bool,
 ) -> Result<(serde_json::Value, Vec<Diagnostic>), Box<Diagnostic>> {
-    Ok((serde_json::Value::Null, vec![]))
+    let file = build_file(path)?;
+    let shown = file.display().to_string();
+    let bytes = fs::read(&file).map_err(|e| {
+        Box::new(Diagnostic::error("unreadable", format!("cannot read `{shown}`: {e}")))
+    })?;
+    let source = syntax::read(&shown, &bytes)?;
+    let parsed = syntax::load(&source, &[]);
+    Ok((syntax::json(&parsed.file, source_map), parsed.problems))
 }

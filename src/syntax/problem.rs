@@ -91,14 +91,24 @@ pub(super) fn too_large(name: &str, limit: usize) -> Diagnostic {
 
 // ------------------------------------------------------------------------------------------------ lines and words
 
-pub(super) fn unclosed_quote(quote: char, text: &str) -> Diagnostic {
-    let text = short(text);
-    error(
+/// `command` is where the logical line begins, if that is on an earlier physical line.
+pub(super) fn unclosed_quote(quote: char, text: &str, command: Option<Location>) -> Diagnostic {
+    let shown = short(text);
+    let mut problem = error(
         "unclosed-quote",
-        format!("syntax error: the quote in `{text}` is not closed"),
+        format!("syntax error: the quote in `{shown}` is not closed"),
     )
-    .label("opened here")
-    .hint(format!(
+    .label("opened here");
+    if let Some(at) = command {
+        problem = problem.related(
+            at,
+            "the command begins here; a quote of it may close too late",
+        );
+    }
+    if quote == '"' && text.contains("$(") {
+        problem = problem.hint("a `$(` in quotes is closed with `)` on its line, too");
+    }
+    problem.hint(format!(
         "close it with `{quote}`, or write `\\{quote}` for the character itself"
     ))
 }

@@ -189,7 +189,7 @@ fn why(reason: &Reason) -> String {
     }
 }
 
-/// The stable form; documented in `docs/reference/plan-json.md`.
+/// The stable form; documented in `docs/reference/json.md`.
 fn as_json(planned: &Planned) -> Value {
     let steps: Vec<Value> = planned
         .plan
