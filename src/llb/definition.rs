@@ -126,7 +126,7 @@ mod tests {
         for n in 0..100_000 {
             edge = FileOp::on(&Some(edge))
                 .mkdir(&format!("/{n}"), crate::llb::MakeDir::mode(0o755))
-                .build(&platform, label("MKDIR"));
+                .build(label("MKDIR"));
         }
         assert_eq!(Definition::of(&edge).vertices().len(), 100_001);
         drop(edge);
@@ -144,7 +144,7 @@ mod tests {
             .root();
         let both = FileOp::on(&Some(left))
             .copy(&Some(right), "/x", "/x", crate::llb::CopyFile::default())
-            .build(&platform, label("copy"));
+            .build(label("copy"));
         let definition = Definition::of(&both);
         let names: Vec<_> = definition
             .vertices()

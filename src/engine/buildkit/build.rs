@@ -57,8 +57,6 @@ pub(super) struct Site {
     pub(super) to_directory: Mutex<()>,
     /// Exporters differ.
     pub(super) image_exporter: Option<&'static str>,
-    /// For operations that are made here.
-    pub(super) native: Platform,
     /// For errors.
     pub(super) engine: String,
 }

@@ -102,9 +102,7 @@ impl Site {
             time: Some(0),
             ..MakeDir::mode(0o755)
         };
-        let edge = FileOp::on(&None)
-            .mkdir("/", root)
-            .build(&self.native, label.into());
+        let edge = FileOp::on(&None).mkdir("/", root).build(label.into());
         Definition::of(&edge)
     }
 
