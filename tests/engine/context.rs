@@ -30,7 +30,7 @@ fn copied(site: &Site, dir: &Path, include: &[&str], exclude: &[&str]) -> State 
         ..CopyFile::default()
     };
     let copy = FileOp::on(&None).copy(&context, "/", "/", spec);
-    Some(copy.build(&site.linux, label("COPY . /")))
+    Some(copy.build(label("COPY . /")))
 }
 
 async fn names(build: &dyn Build, state: &State, path: &str) -> Vec<String> {

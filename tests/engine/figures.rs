@@ -83,7 +83,7 @@ async fn figures() {
         use bld::engine::Build;
         let context = Some(site.local(dir.path(), &[], &[]));
         let copy = FileOp::on(&None).copy(&context, "/d0", "/", CopyFile::default());
-        let state = Some(copy.build(&site.linux, label("COPY d0 /")));
+        let state = Some(copy.build(label("COPY d0 /")));
         build.solve(&state).await.unwrap();
         eprintln!(
             "round {round}: 50,000 files {:?}, {} sent",

@@ -57,8 +57,6 @@ pub(super) struct Site {
     pub(super) to_directory: Mutex<()>,
     /// Exporters differ.
     pub(super) image_exporter: Option<&'static str>,
-    /// For operations that are made here.
-    pub(super) native: Platform,
     /// For errors.
     pub(super) engine: String,
 }
@@ -243,9 +241,6 @@ impl Site {
             Refused::Status(_) if self.stop.is_cancelled() => return Ok(EngineError::Canceled),
             Refused::Status(status) => status,
         };
-        if let Some(text) = self.attached.trouble.take() {
-            return Ok(EngineError::Other(text));
-        }
         if error::is_gone(&status) {
             return Ok(EngineError::Gone {
                 address: self.client.address.to_string(),
@@ -266,6 +261,13 @@ impl Site {
             Ok(error) => return error,
             Err(report) => report,
         };
+        let context = |vertex: &Arc<Vertex>| match vertex.op() {
+            Op::Local(local) => self.attached.trouble.with(&local.name),
+            _ => None,
+        };
+        if let Some(text) = definition.vertices().iter().find_map(context) {
+            return EngineError::Other(text);
+        }
         let named = report.vertex.as_deref();
         let find = || self.progress.failed(definition, named, &report.message);
         let first = async {

@@ -11,7 +11,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::{
     frontend::{self, Ref, result},
 };
 
-use super::{build::Site, gateway::Refused};
+use super::{attach::trouble::EXPORT, build::Site, gateway::Refused};
 use crate::{
     base::Digest,
     engine::{Capability, EngineError, Export, Exported},
@@ -81,7 +81,7 @@ impl Site {
                 let result = self.run(&Definition::of(edge), wanted).await;
                 self.attached.exports.expect(None);
                 // What went wrong on this side may not have stopped the daemon.
-                match self.attached.trouble.take() {
+                match self.attached.trouble.take(EXPORT) {
                     Some(text) => Err(EngineError::Other(text)),
                     None => result.map(|_| Exported::default()),
                 }
@@ -102,9 +102,7 @@ impl Site {
             time: Some(0),
             ..MakeDir::mode(0o755)
         };
-        let edge = FileOp::on(&None)
-            .mkdir("/", root)
-            .build(&self.native, label.into());
+        let edge = FileOp::on(&None).mkdir("/", root).build(label.into());
         Definition::of(&edge)
     }
 
