@@ -145,7 +145,13 @@ impl DockerConfig {
         else {
             return Credential::None;
         };
-        match run_helper(helper, key).await {
+        let program = format!("docker-credential-{helper}");
+        let asked = if helper.contains('/') {
+            Err("a helper's name is no path".to_owned())
+        } else {
+            run_helper(Path::new(&program), key).await
+        };
+        match asked {
             Ok(credential) => credential,
             Err(reason) => {
                 self.remark(format!(
@@ -233,11 +239,8 @@ struct HelperAnswer {
 }
 
 /// Speaks to `docker-credential-<helper> get`: the key on its input, JSON on its output.
-async fn run_helper(helper: &str, key: &str) -> Result<Credential, String> {
-    if helper.contains('/') {
-        return Err("a helper's name is no path".to_owned());
-    }
-    let mut child = Command::new(format!("docker-credential-{helper}"))
+async fn run_helper(program: &Path, key: &str) -> Result<Credential, String> {
+    let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -278,9 +281,10 @@ async fn run_helper(helper: &str, key: &str) -> Result<Credential, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{os::unix::fs::PermissionsExt as _, sync::Mutex};
 
     use super::*;
+    use crate::base::Digest;
 
     #[derive(Default)]
     struct Remarks(Mutex<Vec<String>>);
@@ -338,6 +342,38 @@ mod tests {
         let (found, remarks) = ask(text, "a.example").await;
         assert_eq!(found, basic("u", "p"));
         assert!(remarks[0].contains("not installed"), "{remarks:?}");
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_asked_in_its_protocol() {
+        let dir = tempfile::tempdir().unwrap();
+        for (script, answer) in [
+            (
+                r#"[ "$1" = get ] && read -r key; echo "{\"Username\":\"u\",\"Secret\":\"$key\"}""#,
+                Ok(basic("u", "a.example")),
+            ),
+            (
+                r#"echo '{"Username":"<token>","Secret":"t"}'"#,
+                Ok(Credential::Token(Secret::new("t"))),
+            ),
+            (
+                "echo 'credentials not found in native keychain'; exit 1",
+                Ok(Credential::None),
+            ),
+            ("echo secret; exit 1", Err(())),
+            ("echo secret", Err(())),
+        ] {
+            let script = format!("#!/bin/sh\n{script}\n");
+            let program = dir.path().join(Digest::of(script.as_bytes()).hex());
+            std::fs::write(&program, script).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let found = run_helper(&program, "a.example").await;
+            assert!(
+                found.as_ref().err().is_none_or(|e| !e.contains("secret")),
+                "{found:?}"
+            );
+            assert_eq!(found.map_err(|_| ()), answer);
+        }
     }
 
     #[tokio::test]

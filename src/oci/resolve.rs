@@ -142,13 +142,16 @@ impl Resolver {
 
     async fn top(&self, image: &ImageRef) -> Result<Top, ResolveError> {
         let mut mirrors = Vec::new();
+        let cached = match &image.digest {
+            Some(digest) => self.cache.get(digest, MAX_MANIFEST).await.and(Some(digest)),
+            None => None,
+        };
         for endpoint in self.registries.settings.endpoints(image) {
             let repository = self.registries.at(endpoint);
-            // Even a pinned name is asked for: it decides which endpoint serves it. Unless it is known already.
-            let found = match &image.digest {
-                Some(digest) if self.cache.get(digest, MAX_MANIFEST).await.is_some() => {
-                    Ok(digest.clone())
-                }
+            let is_mirror = repository.endpoint().mirror;
+            let found = match cached {
+                // Nothing to find out but which mirror serves it, and the registry itself needs no asking.
+                Some(digest) if !is_mirror => Ok(digest.clone()),
                 _ => repository.digest_of(image.version()).await,
             };
             match found {
@@ -160,9 +163,7 @@ impl Resolver {
                     });
                 }
                 // A mirror that cannot help must not keep anybody from the registry itself.
-                Err(error) if repository.endpoint().mirror => {
-                    mirrors.push(format!("mirror: {error}"));
-                }
+                Err(error) if is_mirror => mirrors.push(format!("mirror: {error}")),
                 Err(error) => {
                     return Err(ResolveError {
                         image: image.clone(),

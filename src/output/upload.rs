@@ -178,6 +178,7 @@ impl Uploader<'_> {
         label: &Arc<Label>,
     ) -> Result<(Bytes, Vec<Descriptor>), UploadError> {
         std::fs::create_dir_all(self.spool).map_err(|e| self.disk(&e))?;
+        super::files::tree::sweep(self.spool);
         let dir = tempfile::tempdir_in(self.spool).map_err(|e| self.disk(&e))?;
         let by_config = self.docker.info().store == crate::docker::Store::GraphDriver;
         let wanted = Wanted {

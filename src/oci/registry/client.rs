@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, OnceLock},
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 
-use super::{error::RegistryError, retry::RetryPolicy, token::TokenCache};
+use super::{
+    connections::Connections, error::RegistryError, retry::RetryPolicy, token::TokenCache,
+};
 use crate::oci::{
     auth::Credentials,
     reference::ImageRef,
@@ -21,9 +22,7 @@ pub struct Registries {
     pub(super) credentials: Arc<dyn Credentials>,
     pub(super) retry: RetryPolicy,
     pub(super) tokens: TokenCache,
-    /// Made when needed: reading the system's certificates takes milliseconds, and may fail where they are not needed.
-    verified: OnceLock<Result<reqwest::Client, String>>,
-    unverified: OnceLock<Result<reqwest::Client, String>>,
+    pub(super) connections: Connections,
     /// Hosts that speak plain HTTP, or do not, where both are allowed.
     schemes: Mutex<HashMap<String, &'static str>>,
 }
@@ -53,8 +52,7 @@ impl Registries {
             credentials,
             retry,
             tokens: TokenCache::default(),
-            verified: OnceLock::new(),
-            unverified: OnceLock::new(),
+            connections: Connections::default(),
             schemes: Mutex::default(),
         })
     }
@@ -70,15 +68,6 @@ impl Registries {
     /// The repository that an image name is pushed to; never a mirror.
     pub fn origin(self: &Arc<Self>, image: &ImageRef, insecure: bool) -> Repository {
         self.at(self.settings.origin(image, insecure))
-    }
-
-    pub(super) fn http(&self, transport: Transport) -> Result<&reqwest::Client, String> {
-        let cell = match transport {
-            Transport::Verified => &self.verified,
-            Transport::Unverified | Transport::Plain => &self.unverified,
-        };
-        let client = cell.get_or_init(|| connections(transport != Transport::Verified));
-        client.as_ref().map_err(Clone::clone)
     }
 
     /// The schemes to try on a host, most wanted first.
@@ -104,17 +93,6 @@ impl Registries {
             schemes.insert(endpoint.host.clone(), scheme);
         }
     }
-}
-
-fn connections(any_certificate: bool) -> Result<reqwest::Client, String> {
-    // Fails if somebody else was first, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("bld/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(15))
-        .tls_danger_accept_invalid_certs(any_certificate)
-        .build()
-        .map_err(|e| super::request::chain(&e))
 }
 
 /// A repository of one registry, or of a mirror of it.

@@ -36,6 +36,13 @@ pub enum RegistryError {
         /// The registry's words; may be empty.
         reason: String,
     },
+    /// No connection: nobody listens there, or not by this name, or not with a certificate that can be trusted.
+    Unreachable {
+        /// Whom was asked.
+        registry: String,
+        /// Why.
+        reason: String,
+    },
     /// No answer, or one that says "not now".
     Network {
         /// Whom was asked.
@@ -60,7 +67,10 @@ pub enum RegistryError {
 impl RegistryError {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Network { .. })
+        matches!(
+            self,
+            Self::RateLimited { .. } | Self::Network { .. } | Self::Unreachable { .. }
+        )
     }
 
     /// How long the registry wants to be left alone.
@@ -86,9 +96,15 @@ impl RegistryError {
             Self::RateLimited { registry, .. } => error.hint(format!(
                 "log in to {registry}, or put a mirror for it into bld's config file: `registries: {{ {registry}: {{ mirrors: [...] }} }}`"
             )),
-            Self::Network { registry, reason } if reason.contains("certificate") => error.hint(format!(
-                "if {registry} is known to have no trusted certificate: `registries: {{ {registry}: {{ insecure: true }} }}` in bld's config file"
-            )),
+            Self::Unreachable { registry, reason }
+            | Self::Network { registry, reason }
+            | Self::Protocol { registry, reason }
+                if is_about_tls(reason) =>
+            {
+                error.hint(format!(
+                    "if {registry} has no certificate that this machine trusts: `registries: {{ {registry}: {{ insecure: true }} }}` in bld's config file"
+                ))
+            }
             _ => error,
         }
     }
@@ -115,7 +131,9 @@ impl fmt::Display for RegistryError {
                 "{registry} is refusing more requests for now{}",
                 because(reason)
             ),
-            Self::Network { registry, reason } => write!(f, "cannot reach {registry}: {reason}"),
+            Self::Unreachable { registry, reason } | Self::Network { registry, reason } => {
+                write!(f, "cannot reach {registry}: {reason}")
+            }
             Self::Protocol { registry, reason } => {
                 write!(f, "{registry} gave an answer that cannot be used: {reason}")
             }
@@ -125,6 +143,18 @@ impl fmt::Display for RegistryError {
 }
 
 impl std::error::Error for RegistryError {}
+
+/// In our words, or in those of a daemon.
+fn is_about_tls(reason: &str) -> bool {
+    [
+        "certificate",
+        "x509",
+        "HTTP response to HTTPS client",
+        "first record does not look like",
+    ]
+    .iter()
+    .any(|words| reason.contains(words))
+}
 
 /// The registry's own words in an error's body, cut to one short line.
 pub(super) fn words(body: &[u8]) -> String {

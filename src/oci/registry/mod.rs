@@ -5,6 +5,7 @@
 
 pub mod blobs;
 pub mod client;
+mod connections;
 pub mod error;
 pub mod manifests;
 pub mod request;

@@ -168,7 +168,8 @@ impl Repository {
     ) -> Result<Response, RegistryError> {
         let http = self
             .registries
-            .http(self.endpoint.transport)
+            .connections
+            .of(&self.endpoint)
             .map_err(|e| self.network(e))?;
         let schemes = self.registries.schemes(&self.endpoint);
         let mut failed = None;
@@ -197,7 +198,10 @@ impl Repository {
                     self.registries.remember_scheme(&self.endpoint, scheme);
                     return Ok(answer);
                 }
-                Ok(Err(error)) if error.is_connect() => self.network(chain(&error)),
+                Ok(Err(error)) if error.is_connect() => RegistryError::Unreachable {
+                    registry: self.endpoint.registry.clone(),
+                    reason: chain(&error),
+                },
                 Ok(Err(error)) => return Err(self.network(chain(&error))),
                 Err(_) => {
                     return Err(self.network(format!("no answer in {} seconds", limit.as_secs())));
@@ -255,7 +259,8 @@ impl Repository {
         }
         let http = self
             .registries
-            .http(self.endpoint.transport)
+            .connections
+            .of(&self.endpoint)
             .map_err(|e| self.network(e))?;
         let builder = if let Some(form) = refresh_form(credential, service, scopes) {
             http.post(url)

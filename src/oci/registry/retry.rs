@@ -55,7 +55,12 @@ impl RetryPolicy {
 
     /// How long to wait after the failed attempt with this number, counted from 1; none: give up.
     pub fn pause(&self, attempt: u32, error: &RegistryError) -> Option<Duration> {
-        if !error.is_transient() || attempt >= self.attempts {
+        // Nobody listening is seldom a matter of seconds, and mirrors that are switched off must not cost them.
+        let attempts = match error {
+            RegistryError::Unreachable { .. } => self.attempts.min(3),
+            _ => self.attempts,
+        };
+        if !error.is_transient() || attempt >= attempts {
             return None;
         }
         if let Some(asked) = error.retry_after() {

@@ -6,7 +6,7 @@
 mod place;
 mod replace;
 mod staging;
-mod tree;
+pub(super) mod tree;
 
 use std::{
     path::{Path, PathBuf},

@@ -25,6 +25,7 @@ impl Staging {
     pub fn new(cwd: &Path) -> io::Result<Self> {
         let parent = cwd.join(NAME);
         let made = fs::create_dir_all(&parent).and_then(|()| make(&parent));
+        tree::sweep(&parent);
         let own = match made {
             Ok(own) => own,
             Err(_) => make(&std::env::temp_dir())?,

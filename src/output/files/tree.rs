@@ -131,6 +131,21 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes what runs that were killed left in a directory of ours: entries that nothing has been put into for a day.
+pub(in crate::output) fn sweep(dir: &Path) {
+    const OLD: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+    let is_old = |path: &Path| {
+        let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD))
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if is_old(&path) {
+            let _ = remove(&path);
+        }
+    }
+}
+
 fn open_up(dir: &Path) -> io::Result<()> {
     fs::set_permissions(dir, Permissions::from_mode(0o700))?;
     for name in names(dir)? {
