@@ -1,8 +1,11 @@
 //! `bld check` and `bld debug ast`: files are read, nothing is run.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use crate::diag::Diagnostic;
+use crate::{diag::Diagnostic, syntax};
 
 /// What a check found.
 pub struct Checked {
@@ -25,10 +28,17 @@ pub fn syntax_tree(
     path: &Path,
     source_map: bool,
 ) -> Result<(serde_json::Value, Vec<Diagnostic>), Box<Diagnostic>> {
-    let file = build_file(path)?;
+    let file = if path.is_dir() {
+        in_directory(path)?
+    } else {
+        path.to_path_buf()
+    };
     let shown = file.display().to_string();
     let bytes = fs::read(&file).map_err(|e| {
-        Box::new(Diagnostic::error("unreadable", format!("cannot read `{shown}`: {e}")))
+        Box::new(Diagnostic::error(
+            "unreadable",
+            format!("cannot read `{shown}`: {e}"),
+        ))
     })?;
     let source = syntax::read(&shown, &bytes)?;
     let parsed = syntax::load(&source, &[]);
