@@ -55,7 +55,7 @@ impl BuildFile {
 }
 
 /// What a header introduces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecipeKind {
     /// `name:` with a lower-case first letter.
     Target,
@@ -99,7 +99,10 @@ impl Block {
 
 /// One line, or one block of lines.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "most nodes are statements")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every node is a statement: a box would cost more than it saves"
+)]
 pub enum Node {
     /// A command or a block.
     Statement(Statement),
@@ -109,6 +112,16 @@ pub enum Node {
     Blank(Span),
     /// A line that could not be read; it has been reported.
     Error(Span),
+}
+
+impl Node {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Statement(s) => s.span(),
+            Self::Comment(s) | Self::Blank(s) | Self::Error(s) => *s,
+        }
+    }
 }
 
 /// Something that is executed.

@@ -1,8 +1,29 @@
 //! Text in, checked tree out.
 //!
-//! `parser` turns text into the tree of [`ast`] by the grammar in `grammar/`; `validate` judges the tree by the dialect
-//! that its `VERSION` line asks for. Both collect problems instead of stopping at the first.
+//! [`read`] takes bytes in, [`parse`] turns text into the tree of [`ast`] by the grammar in `grammar/` (prose beside it),
+//! [`validate`] judges the tree by the dialect that its `VERSION` line asks for. Both collect problems instead of stopping
+//! at the first; [`load`] is both at once.
 
 pub mod ast;
+pub mod builtins;
 pub mod dialect;
+mod docs;
+pub mod dump;
+mod flag_reader;
+mod flags;
+mod grammar;
+mod group;
+mod line;
+mod parser;
+mod problem;
+mod problems;
+mod read;
+mod tree;
+mod validate;
+mod version;
+mod walk;
 pub mod words;
+
+pub use parser::{Parsed, parse};
+pub use read::read;
+pub use validate::{load, validate};

@@ -1,0 +1,7 @@
+//! The parser that pest derives from `grammar/`; nothing else. The rules are explained in the grammar files.
+
+/// Reads whole files and logical lines.
+#[derive(pest_derive::Parser)]
+#[grammar = "../grammar/lines.pest"]
+#[grammar = "../grammar/commands.pest"]
+pub(super) struct FileGrammar;
