@@ -221,7 +221,9 @@ pub(crate) fn too_deep(target: &str, limit: usize) -> Failure {
 pub(crate) fn function_too_deep(name: &str, limit: usize) -> Failure {
     fail_hint(
         "infinite-recursion",
-        format!("infinite recursion detected for function `{name}`: calls are nested more than {limit} deep"),
+        format!(
+            "infinite recursion detected for function `{name}`: calls are nested more than {limit} deep"
+        ),
         "the recursion needs a condition that ends it",
     )
 }
@@ -282,10 +284,7 @@ pub(crate) fn undecided(what: &str) -> Failure {
 pub(crate) fn feature(what: &str, feature: Feature) -> Failure {
     fail_hint(
         "feature",
-        format!(
-            "{what} must be enabled with `VERSION --{}`",
-            feature.name()
-        ),
+        format!("{what} must be enabled with `VERSION --{}`", feature.name()),
         "or raise the number on the VERSION line",
     )
 }
@@ -469,7 +468,9 @@ pub(crate) fn unsafe_save(path: &str, within: &str) -> Failure {
 pub(crate) fn save_onto_root(path: &str) -> Failure {
     fail(
         "save-onto-root",
-        format!("unable to save to `{path}`: it would replace a directory that the build itself stands in"),
+        format!(
+            "unable to save to `{path}`: it would replace a directory that the build itself stands in"
+        ),
     )
 }
 
@@ -549,7 +550,10 @@ pub(crate) fn let_builtin(name: &str) -> Failure {
 }
 
 pub(crate) fn set_undeclared(name: &str, near: Option<&str>) -> Failure {
-    let error = Diagnostic::error("set-undeclared", format!("variable `{name}` is not declared"));
+    let error = Diagnostic::error(
+        "set-undeclared",
+        format!("variable `{name}` is not declared"),
+    );
     let error = match near {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
@@ -600,7 +604,9 @@ pub(crate) fn no_labels() -> Failure {
 pub(crate) fn reserved_label(key: &str) -> Failure {
     fail(
         "reserved-label",
-        format!("label `{key}` has a reserved prefix: `dev.bld.` and `dev.earthly.` are set by bld itself"),
+        format!(
+            "label `{key}` has a reserved prefix: `dev.bld.` and `dev.earthly.` are set by bld itself"
+        ),
     )
 }
 
@@ -642,10 +648,7 @@ pub(crate) fn bad_host_ip(ip: &str) -> Failure {
 // Blocks and functions.
 
 pub(crate) fn no_condition(keyword: Keyword) -> Failure {
-    fail(
-        "arguments",
-        format!("{} needs a condition", keyword.text()),
-    )
+    fail("arguments", format!("{} needs a condition", keyword.text()))
 }
 
 pub(crate) fn for_shape() -> Failure {

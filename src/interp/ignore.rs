@@ -29,7 +29,13 @@ impl Ignore {
         let mut ignore = Self::default();
         if implicit {
             // Before `no-implicit-ignore` the build's own files did not count as content.
-            for name in [".tmp-bld-out", ".tmp-earthly-out", "build.earth", "Earthfile", "Buildfile"] {
+            for name in [
+                ".tmp-bld-out",
+                ".tmp-earthly-out",
+                "build.earth",
+                "Earthfile",
+                "Buildfile",
+            ] {
                 ignore.patterns.push(name.to_owned());
             }
             ignore.patterns.extend(IGNORE_FILES.map(str::to_owned));

@@ -56,7 +56,7 @@ impl Loaded {
 
     /// Whether it is a file in which `BLD_*` names are reserved.
     pub fn reserves_bld_names(&self) -> bool {
-        !matches!(self.file_name(), "Earthfile" | "build.earth")
+        self.file_name() == BUILD_FILES[0]
     }
 
     /// `+target`, `./lib+target`.

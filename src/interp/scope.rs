@@ -81,7 +81,7 @@ impl Frame {
     }
 
     /// What an argument is set to before versions that forbid declaring it twice: any value that is there already wins.
-    pub fn existing(&self, env: &Env, name: &str) -> Option<&Value> {
+    pub fn existing<'a>(&'a self, env: &'a Env, name: &str) -> Option<&'a Value> {
         self.lets
             .get(name)
             .or_else(|| self.overriding.get(name))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::project::BASE;
 use crate::{
     graph::reference::{Place, TargetRef},
-    syntax::ast::{Block, BuildFile, Command, Keyword, Statement},
+    syntax::ast::{BuildFile, Command, Keyword},
 };
 
 /// Facts about one file.
@@ -34,7 +34,7 @@ impl Statics {
         let bodies = file.recipes.iter().map(|r| (r.name.as_str(), &r.body));
         for (name, body) in bodies.chain([(BASE, &file.base)]) {
             let mut facts = Facts::default();
-            each_command(body, &mut |command| facts.see(command));
+            body.walk_commands(&mut |command| facts.see(command));
             statics.arg_names.extend(facts.args.iter().cloned());
             // Of two recipes with one name (reported) the first is executed.
             statics.recipes.entry(name.to_owned()).or_insert(facts);
@@ -105,35 +105,6 @@ impl Facts {
                 }) = TargetRef::parse(name.trim_end_matches(')'))
                 {
                     self.here.insert(name);
-                }
-            }
-        }
-    }
-}
-
-/// Calls `see` for every command of a block and of the blocks inside it, openers and conditions too.
-pub(crate) fn each_command<'a>(block: &'a Block, see: &mut impl FnMut(&'a Command)) {
-    let mut blocks = vec![block];
-    while let Some(block) = blocks.pop() {
-        for statement in block.statements() {
-            match statement {
-                Statement::Command(command) => see(command),
-                Statement::If(s) => {
-                    for branch in &s.branches {
-                        see(&branch.condition);
-                        blocks.push(&branch.body);
-                    }
-                    blocks.extend(&s.otherwise);
-                }
-                Statement::For(s) | Statement::Wait(s) | Statement::WithDocker(s) => {
-                    see(&s.opener);
-                    blocks.push(&s.body);
-                }
-                Statement::Try(s) => {
-                    see(&s.opener);
-                    blocks.push(&s.body);
-                    blocks.extend(&s.catch);
-                    blocks.extend(&s.finally);
                 }
             }
         }
