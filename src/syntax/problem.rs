@@ -48,6 +48,16 @@ pub(super) fn is_fatal(problem: &Diagnostic) -> bool {
     problem.severity == Severity::Error && FATAL.contains(&problem.code)
 }
 
+/// The name that was meant. Comparing costs the product of the lengths, and no name is long.
+pub(super) fn nearest<'a>(
+    written: &str,
+    valid: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    (written.len() <= 64)
+        .then(|| words::nearest(written, valid))
+        .flatten()
+}
+
 /// Adds `did you mean …?`.
 fn suggesting(problem: Diagnostic, near: Option<String>) -> Diagnostic {
     match near {
@@ -142,7 +152,7 @@ pub(super) fn lone_backslash() -> Diagnostic {
 
 pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     let shown = short(word);
-    let upper = word.to_ascii_uppercase();
+    let upper = word.get(..64).unwrap_or(word).to_ascii_uppercase();
     let first = upper.split(|c: char| !c.is_ascii_uppercase()).next();
     let problem = error(
         "unknown-command",
@@ -179,8 +189,7 @@ pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     if let Some(keyword) = glued {
         return problem.hint(format!("write a blank after `{keyword}`"));
     }
-    let near = words::nearest(&upper, Keyword::ALL.iter().map(|k| k.text()));
-    match near {
+    match nearest(&upper, Keyword::ALL.iter().map(|k| k.text())) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem.hint("a line begins with a command such as `RUN`, or goes on from the line above if that ends with a backslash"),
     }
