@@ -3,6 +3,7 @@
 //! Run on demand, never as a timed test: it prints ratios, and a person judges them. Needs `dev/services start` and
 //! `eval "$(dev/services env)"`. The peers are taken from `BENCH_DOCKER` (default `docker`) and, for bake,
 //! `BENCH_BUILDX` (the path of a buildx plugin binary; without it that row is left out).
+#![expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
 
 use std::{
     env, fs,
@@ -20,7 +21,10 @@ fn main() {
         return;
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
-    println!("{:<42} {:>9} {:>9} {:>7}", "median of 5, in ms", "bld", "peer", "ratio");
+    println!(
+        "{:<42} {:>9} {:>9} {:>7}",
+        "median of 5, in ms", "bld", "peer", "ratio"
+    );
     no_change(dir.path());
     twenty_steps(dir.path());
     one_changed_file(dir.path());
@@ -32,25 +36,59 @@ fn main() {
 fn no_change(top: &Path) {
     let dir = project(top, "no-change");
     write(&dir, "file", "content");
-    write(&dir, "Buildfile", "VERSION 0.8\nt:\n    FROM busybox:1.36\n    COPY file /\n    RUN cat /file > /copy\n    SAVE IMAGE bench-bld:1\n");
-    write(&dir, "Dockerfile", "FROM 127.0.0.1:5000/library/busybox:1.36\nCOPY file /\nRUN cat /file > /copy\n");
-    compare("build with nothing to do, loaded", || bld(&dir, &["+t"]), || docker_build(&dir), || {});
+    write(
+        &dir,
+        "Buildfile",
+        "VERSION 0.8\nt:\n    FROM busybox:1.36\n    COPY file /\n    RUN cat /file > /copy\n    SAVE IMAGE bench-bld:1\n",
+    );
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM 127.0.0.1:5000/library/busybox:1.36\nCOPY file /\nRUN cat /file > /copy\n",
+    );
+    compare(
+        "build with nothing to do, loaded",
+        || bld(&dir, &["+t"]),
+        || docker_build(&dir),
+        || {},
+    );
 }
 
 /// Twenty commands, each run anew.
 fn twenty_steps(top: &Path) {
     let dir = project(top, "steps");
     let runs = |indent: &str| -> String {
-        (0..20).map(|n| format!("{indent}RUN echo {n} > /f{n}; true $SALT\n")).collect()
+        (0..20)
+            .map(|n| format!("{indent}RUN echo {n} > /f{n}; true $SALT\n"))
+            .collect()
     };
     let salt = std::cell::Cell::new(0_u32);
     let next = || {
         salt.set(salt.get() + 1);
         let salt = format!("{}-{}", std::process::id(), salt.get());
-        write(&dir, "Buildfile", &format!("VERSION 0.8\nt:\n    FROM busybox:1.36\n    ENV SALT={salt}\n{}    SAVE IMAGE bench-bld:2\n", runs("    ")));
-        write(&dir, "Dockerfile", &format!("FROM 127.0.0.1:5000/library/busybox:1.36\nENV SALT={salt}\n{}", runs("")));
+        write(
+            &dir,
+            "Buildfile",
+            &format!(
+                "VERSION 0.8\nt:\n    FROM busybox:1.36\n    ENV SALT={salt}\n{}    SAVE IMAGE bench-bld:2\n",
+                runs("    ")
+            ),
+        );
+        write(
+            &dir,
+            "Dockerfile",
+            &format!(
+                "FROM 127.0.0.1:5000/library/busybox:1.36\nENV SALT={salt}\n{}",
+                runs("")
+            ),
+        );
     };
-    compare("20 RUN steps, none cached", || bld(&dir, &["+t"]), || docker_build(&dir), next);
+    compare(
+        "20 RUN steps, none cached",
+        || bld(&dir, &["+t"]),
+        || docker_build(&dir),
+        next,
+    );
 }
 
 /// One file of fifty thousand changed.
@@ -63,10 +101,23 @@ fn one_changed_file(top: &Path) {
         }
         fs::write(sub.join(format!("{n}.txt")), format!("{n}\n")).expect("a file");
     }
-    write(&dir, "Buildfile", "VERSION 0.8\nt:\n    FROM busybox:1.36\n    COPY src /src\n    SAVE IMAGE bench-bld:3\n");
-    write(&dir, "Dockerfile", "FROM 127.0.0.1:5000/library/busybox:1.36\nCOPY src /src\n");
+    write(
+        &dir,
+        "Buildfile",
+        "VERSION 0.8\nt:\n    FROM busybox:1.36\n    COPY src /src\n    SAVE IMAGE bench-bld:3\n",
+    );
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM 127.0.0.1:5000/library/busybox:1.36\nCOPY src /src\n",
+    );
     let change = || write(&dir, "src/007/1800.txt", &format!("{:?}", Instant::now()));
-    compare("one changed file among 50,000", || bld(&dir, &["+t"]), || docker_build(&dir), change);
+    compare(
+        "one changed file among 50,000",
+        || bld(&dir, &["+t"]),
+        || docker_build(&dir),
+        change,
+    );
 }
 
 /// A large layer below, a small one on top that changed: back into the daemon.
@@ -74,9 +125,24 @@ fn changed_layer(top: &Path) {
     let dir = project(top, "layer");
     let below = "head -c 200000000 /dev/urandom > /big";
     let change = || write(&dir, "small", &format!("{:?}", Instant::now()));
-    write(&dir, "Buildfile", &format!("VERSION 0.8\nt:\n    FROM busybox:1.36\n    RUN {below}\n    COPY small /\n    SAVE IMAGE bench-bld:4\n"));
-    write(&dir, "Dockerfile", &format!("FROM 127.0.0.1:5000/library/busybox:1.36\nRUN {below}\nCOPY small /\n"));
-    compare("one changed layer above 200 MB, loaded", || bld(&dir, &["+t"]), || docker_build(&dir), change);
+    write(
+        &dir,
+        "Buildfile",
+        &format!(
+            "VERSION 0.8\nt:\n    FROM busybox:1.36\n    RUN {below}\n    COPY small /\n    SAVE IMAGE bench-bld:4\n"
+        ),
+    );
+    write(
+        &dir,
+        "Dockerfile",
+        &format!("FROM 127.0.0.1:5000/library/busybox:1.36\nRUN {below}\nCOPY small /\n"),
+    );
+    compare(
+        "one changed layer above 200 MB, loaded",
+        || bld(&dir, &["+t"]),
+        || docker_build(&dir),
+        change,
+    );
 }
 
 /// A hundred targets, nothing changed, against bake on the equivalent.
@@ -94,22 +160,33 @@ fn hundred_targets(top: &Path) {
         buildfile.push_str(&format!("    BUILD +t{n}\n"));
         bake.push_str(&format!("\"t{n}\", "));
         dockerfile.push_str(&format!("FROM base AS t{n}\nRUN echo {n} > /f\n"));
-        targets.push_str(&format!("target \"t{n}\" {{ target = \"t{n}\", tags = [\"bench-bake:{n}\"] }}\n"));
+        targets.push_str(&format!(
+            "target \"t{n}\" {{ target = \"t{n}\", tags = [\"bench-bake:{n}\"] }}\n"
+        ));
     }
     bake.push_str("] }\n");
     bake.push_str(&targets);
     for n in 0..100 {
-        buildfile.push_str(&format!("t{n}:\n    RUN echo {n} > /f\n    SAVE IMAGE bench-bld-many:{n}\n"));
+        buildfile.push_str(&format!(
+            "t{n}:\n    RUN echo {n} > /f\n    SAVE IMAGE bench-bld-many:{n}\n"
+        ));
     }
     write(&dir, "Buildfile", &buildfile);
     write(&dir, "Dockerfile", &dockerfile);
     write(&dir, "docker-bake.hcl", &bake);
     let peer = || {
         let mut command = Command::new(&buildx);
-        command.args(["bake", "--progress", "plain"]).current_dir(&dir);
+        command
+            .args(["bake", "--progress", "plain"])
+            .current_dir(&dir);
         command
     };
-    compare("100 targets, nothing to do (peer: bake)", || bld(&dir, &["+all"]), peer, || {});
+    compare(
+        "100 targets, nothing to do (peer: bake)",
+        || bld(&dir, &["+all"]),
+        peer,
+        || {},
+    );
 }
 
 /// Runs both in turn, and prints the medians and their ratio.
@@ -140,7 +217,11 @@ fn time(mut command: Command) -> Duration {
     let begun = Instant::now();
     let output = command.stdin(Stdio::null()).output().expect("it starts");
     let took = begun.elapsed();
-    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     took
 }
 
@@ -161,7 +242,10 @@ fn bld(dir: &Path, args: &[&str]) -> Command {
 
 fn docker_build(dir: &Path) -> Command {
     let mut command = Command::new(env::var("BENCH_DOCKER").unwrap_or_else(|_| "docker".into()));
-    command.args(["build", "-q", "-t", "bench-docker:1", "."]).env("DOCKER_BUILDKIT", "1").current_dir(dir);
+    command
+        .args(["build", "-q", "-t", "bench-docker:1", "."])
+        .env("DOCKER_BUILDKIT", "1")
+        .current_dir(dir);
     command
 }
 

@@ -22,3 +22,7 @@ pub mod llb;
 pub mod engine;
 
 pub mod output;
+
+pub mod driver;
+
+pub mod cli;

@@ -1,4 +1,5 @@
 //! The one integration binary. A file that is not declared here fails a test in `layering`.
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod build;
 mod engine;
@@ -8,3 +9,4 @@ mod layering;
 mod output;
 mod project;
 mod push;
+mod syntax;

@@ -25,6 +25,7 @@ use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
     verbatim_doc_comment,
     override_usage = "bld [OPTIONS] <TARGET> [--ARG=VALUE]...\n       bld [OPTIONS] --image <TARGET> [--ARG=VALUE]...\n       bld [OPTIONS] --artifact <TARGET/PATH> [DEST] [--ARG=VALUE]...\n       bld <COMMAND>",
     disable_help_subcommand = true,
+    disable_version_flag = true,
     args_override_self = true
 )]
 pub struct Cli {
@@ -35,6 +36,10 @@ pub struct Cli {
     /// Something other than building.
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// Print the version
+    #[arg(long, action = ArgAction::Version)]
+    pub version: (),
 }
 
 /// Options of everything that reads a target.
@@ -184,6 +189,10 @@ pub enum ProgressStyle {
 
 /// Everything that is not a build.
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one value of it in a run"
+)]
 pub enum Command {
     /// Look for mistakes in build files and everything local that they refer to
     Check(CheckArgs),
@@ -294,7 +303,9 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
 fn spell(command: &clap::Command, word: &str) -> (String, bool) {
     let bare = word.trim_start_matches('-');
     let dashes = word.len() - bare.len();
-    let (name, value) = bare.split_once('=').map_or((bare, None), |(n, v)| (n, Some(v)));
+    let (name, value) = bare
+        .split_once('=')
+        .map_or((bare, None), |(n, v)| (n, Some(v)));
     let long = command.get_arguments().find(|a| a.get_long() == Some(name));
     if let Some(arg) = long
         && (dashes == 2 || name.len() > 1)
@@ -342,21 +353,42 @@ mod tests {
 
     #[test]
     fn everything_behind_the_reference_belongs_to_the_target() {
-        assert_eq!(cut("bld --push +t --push --x=1"), ("bld --push".into(), "+t --push --x=1".into()));
-        assert_eq!(cut("bld -f dir/Buildfile +t"), ("bld -f dir/Buildfile".into(), "+t".into()));
+        assert_eq!(
+            cut("bld --push +t --push --x=1"),
+            ("bld --push".into(), "+t --push --x=1".into())
+        );
+        assert_eq!(
+            cut("bld -f dir/Buildfile +t"),
+            ("bld -f dir/Buildfile".into(), "+t".into())
+        );
         assert_eq!(cut("bld"), ("bld".into(), String::new()));
     }
 
     #[test]
     fn one_dash_is_as_good_as_two() {
-        assert_eq!(cut("bld -push -platform linux/arm64 +t").0, "bld --push --platform linux/arm64");
-        assert_eq!(cut("bld -P -a +t/x out"), ("bld -P -a".into(), "+t/x out".into()));
+        assert_eq!(
+            cut("bld -push -platform linux/arm64 +t").0,
+            "bld --push --platform linux/arm64"
+        );
+        assert_eq!(
+            cut("bld -P -a +t/x out"),
+            ("bld -P -a".into(), "+t/x out".into())
+        );
     }
 
     #[test]
     fn a_command_takes_the_rest_of_the_line() {
-        assert_eq!(cut("bld check --json a b"), ("bld check --json a b".into(), String::new()));
-        assert_eq!(cut("bld plan --json +t --x=1"), ("bld plan --json".into(), "+t --x=1".into()));
-        assert_eq!(cut("bld --push plan +t"), ("bld --push plan".into(), "+t".into()));
+        assert_eq!(
+            cut("bld check --json a b"),
+            ("bld check --json a b".into(), String::new())
+        );
+        assert_eq!(
+            cut("bld plan --json +t --x=1"),
+            ("bld plan --json".into(), "+t --x=1".into())
+        );
+        assert_eq!(
+            cut("bld --push plan +t"),
+            ("bld --push plan".into(), "+t".into())
+        );
     }
 }

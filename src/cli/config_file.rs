@@ -81,10 +81,15 @@ pub fn load(
         Some(path) => Some(path.to_owned()),
         None => in_home(environment),
     };
-    let Some(path) = found else { return Ok((Config::default(), Vec::new())) };
+    let Some(path) = found else {
+        return Ok((Config::default(), Vec::new()));
+    };
     let shown = path.display();
     let text = std::fs::read_to_string(&path).map_err(|e| {
-        Diagnostic::error("config-unreadable", format!("cannot read config file `{shown}`: {e}"))
+        Diagnostic::error(
+            "config-unreadable",
+            format!("cannot read config file `{shown}`: {e}"),
+        )
     })?;
     parse(&text, &shown.to_string())
 }
@@ -129,7 +134,9 @@ fn unknown_keys(
     section: &str,
     shown: &str,
 ) -> Vec<Diagnostic> {
-    let Some(mapping) = tree.as_mapping() else { return Vec::new() };
+    let Some(mapping) = tree.as_mapping() else {
+        return Vec::new();
+    };
     mapping
         .keys()
         .filter_map(|key| key.as_str())

@@ -40,7 +40,12 @@ impl Environment {
 
     /// An environment of just these values.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self { values: pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect() }
+        Self {
+            values: pairs
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
+        }
     }
 
     /// Adds values that never override what is there.
@@ -57,7 +62,9 @@ impl Environment {
 
     /// `BLD_<name>`, else `EARTHLY_<name>`.
     pub fn setting(&self, name: &str) -> Option<&str> {
-        PREFIXES.iter().find_map(|prefix| self.get(&format!("{prefix}{name}")))
+        PREFIXES
+            .iter()
+            .find_map(|prefix| self.get(&format!("{prefix}{name}")))
     }
 
     /// Everything, for looking values up by name.
@@ -75,11 +82,16 @@ pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String
         if NOT_FROM_ENVIRONMENT.contains(&long) || is_typed(long, arg.get_short(), typed) {
             continue;
         }
-        let name = RENAMED.iter().find(|(option, _)| *option == long).map_or_else(
-            || long.to_uppercase().replace('-', "_"),
-            |(_, name)| (*name).to_owned(),
-        );
-        let Some(value) = environment.setting(&name).filter(|v| !v.is_empty()) else { continue };
+        let name = RENAMED
+            .iter()
+            .find(|(option, _)| *option == long)
+            .map_or_else(
+                || long.to_uppercase().replace('-', "_"),
+                |(_, name)| (*name).to_owned(),
+            );
+        let Some(value) = environment.setting(&name).filter(|v| !v.is_empty()) else {
+            continue;
+        };
         if !arg.get_action().takes_values() {
             match env_bool(value) {
                 Some(true) => found.push(format!("--{long}")),
@@ -104,7 +116,9 @@ fn is_typed(long: &str, short: Option<char>, typed: &[String]) -> bool {
         let bare = word.trim_start_matches('-');
         word.starts_with('-')
             && (bare == long
-                || bare.strip_prefix(long).is_some_and(|rest| rest.starts_with('='))
+                || bare
+                    .strip_prefix(long)
+                    .is_some_and(|rest| rest.starts_with('='))
                 || short.is_some_and(|c| word.len() == 2 && word.ends_with(c)))
     })
 }
@@ -122,7 +136,10 @@ mod tests {
             ("BLD_SECRETS", "a=1,b=2"),
         ]);
         let found = options(&env, &[]).unwrap();
-        assert_eq!(found, ["--push", "--engine=new", "--secret=a=1", "--secret=b=2"]);
+        assert_eq!(
+            found,
+            ["--push", "--engine=new", "--secret=a=1", "--secret=b=2"]
+        );
     }
 
     #[test]

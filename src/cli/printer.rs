@@ -44,7 +44,10 @@ pub fn message(text: &str) {
 
 /// Draws problems to standard error, a blank line between two.
 pub fn diagnostics(list: &[Diagnostic], streams: Streams) {
-    let drawn: Vec<String> = list.iter().map(|d| render::draw(d, streams.color)).collect();
+    let drawn: Vec<String> = list
+        .iter()
+        .map(|d| render::draw(d, streams.color))
+        .collect();
     message(&drawn.join("\n"));
 }
 

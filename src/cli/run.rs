@@ -68,7 +68,10 @@ fn help() {
 
 /// `--help` and `--version` are data; everything else is a mistake, told in the house's form.
 fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         let _ = printer::data(&error.render().to_string());
         return Ok(Exit::Success);
     }
@@ -87,7 +90,12 @@ fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
             format!("`{arg}` and `{other}` cannot be given together")
         }
-        _ => error.to_string().lines().next().unwrap_or_default().replace("error: ", ""),
+        _ => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .replace("error: ", ""),
     };
     let mut problem = Diagnostic::error("usage", message);
     if let Some(near) = text(ContextKind::SuggestedArg) {

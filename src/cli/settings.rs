@@ -62,7 +62,9 @@ pub fn resolve(
         cache_from: args.cache_from.clone(),
         feature_overrides: features(&args.version_flag_overrides)?,
         git_branch: args.git_branch.clone(),
-        engine: asked.or(config.global.engine).or(config.global.buildkit_host),
+        engine: asked
+            .or(config.global.engine)
+            .or(config.global.buildkit_host),
         registries: config.registries,
         cache_dir: cache_dir(environment),
         environment: environment.values().clone(),
@@ -83,7 +85,9 @@ fn check_combinations(args: &BuildArgs) -> Result<(), Diagnostic> {
     }
     if args.no_output && (args.image || args.artifact) {
         let with = if args.image { "--image" } else { "--artifact" };
-        return Err(usage(format!("`--no-output` cannot be given together with `{with}`")));
+        return Err(usage(format!(
+            "`--no-output` cannot be given together with `{with}`"
+        )));
     }
     Ok(())
 }
@@ -95,7 +99,8 @@ fn goal<'a>(args: &BuildArgs, words: &'a [String]) -> Result<(Goal, &'a [String]
             .hint("name one: `bld +target`; `bld --help` shows what else there is"));
     };
     if args.artifact {
-        let artifact = ArtifactRef::parse(reference).map_err(|e| bad_reference(reference, "artifact", &e))?;
+        let artifact =
+            ArtifactRef::parse(reference).map_err(|e| bad_reference(reference, "artifact", &e))?;
         no_alias(&artifact.target.place, reference)?;
         let (dest, rest) = match rest.split_first() {
             Some((dest, rest)) if !dest.starts_with('-') => (dest.clone(), rest),
@@ -105,7 +110,14 @@ fn goal<'a>(args: &BuildArgs, words: &'a [String]) -> Result<(Goal, &'a [String]
     }
     let target = TargetRef::parse(reference).map_err(|e| bad_reference(reference, "target", &e))?;
     no_alias(&target.place, reference)?;
-    Ok((if args.image { Goal::Image(target) } else { Goal::Target(target) }, rest))
+    Ok((
+        if args.image {
+            Goal::Image(target)
+        } else {
+            Goal::Target(target)
+        },
+        rest,
+    ))
 }
 
 fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
@@ -113,9 +125,13 @@ fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
     match error {
         RefError::NotAReference if !text.contains('+') => {
             let hint = format!("targets begin with a plus sign: `bld +{text}`");
-            diagnostic.hint(hint).hint("`bld --help` shows the commands of bld")
+            diagnostic
+                .hint(hint)
+                .hint("`bld --help` shows the commands of bld")
         }
-        RefError::NoPath => diagnostic.hint(format!("write `{text}/path`, or `{text}/*` for everything")),
+        RefError::NoPath => {
+            diagnostic.hint(format!("write `{text}/path`, or `{text}/*` for everything"))
+        }
         RefError::Name { .. } if kind == "target" && text.contains('/') => {
             diagnostic.hint("for an artifact give `--artifact` in front of the reference")
         }
@@ -145,24 +161,31 @@ fn target_args(
         let bare = word.trim_start_matches('-');
         let dashes = word.len() - bare.len();
         if !(1..=2).contains(&dashes) || bare.is_empty() {
-            return Err(usage(format!("`{word}` stands behind the target, and is not an argument of it"))
-                .hint("arguments have the form `--name=value`; one run builds one target"));
+            return Err(usage(format!(
+                "`{word}` stands behind the target, and is not an argument of it"
+            ))
+            .hint("arguments have the form `--name=value`; one run builds one target"));
         }
-        let arg = match bare.split_once('=') {
-            Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None => match words.next_if(|next| !next.starts_with('-')) {
-                Some(value) => (bare.to_owned(), value.clone()),
-                None if is_option(bare) => {
-                    return Err(usage(format!("`{word}` stands behind the target"))
-                        .hint(format!("options of bld go in front of it: `bld --{bare} …`")));
-                }
-                None => key_value(bare, "an argument", environment)?,
-            },
-        };
+        let arg =
+            match bare.split_once('=') {
+                Some((key, value)) => (key.to_owned(), value.to_owned()),
+                None => match words.next_if(|next| !next.starts_with('-')) {
+                    Some(value) => (bare.to_owned(), value.clone()),
+                    None if is_option(bare) => {
+                        return Err(usage(format!("`{word}` stands behind the target")).hint(
+                            format!("options of bld go in front of it: `bld --{bare} …`"),
+                        ));
+                    }
+                    None => key_value(bare, "an argument", environment)?,
+                },
+            };
         if arg.0.starts_with("build-arg") {
             remarks.push(Diagnostic::warning(
                 "build-arg-behind-target",
-                format!("`--{}` behind the target sets an argument of that name", arg.0),
+                format!(
+                    "`--{}` behind the target sets an argument of that name",
+                    arg.0
+                ),
             ));
         }
         args.push(arg);
@@ -172,7 +195,9 @@ fn target_args(
 
 fn is_option(name: &str) -> bool {
     use clap::CommandFactory as _;
-    super::args::Cli::command().get_arguments().any(|a| a.get_long() == Some(name))
+    super::args::Cli::command()
+        .get_arguments()
+        .any(|a| a.get_long() == Some(name))
 }
 
 /// `KEY=VALUE`, or `KEY` for the value of the environment variable.
@@ -221,7 +246,10 @@ fn secrets(
         };
         let path = home(path, environment);
         let value = std::fs::read_to_string(&path).map_err(|e| {
-            usage(format!("cannot read the secret file `{}`: {e}", path.display()))
+            usage(format!(
+                "cannot read the secret file `{}`: {e}",
+                path.display()
+            ))
         })?;
         add(key.to_owned(), value)?;
     }
@@ -243,11 +271,13 @@ fn home(path: &str, environment: &Environment) -> PathBuf {
 fn platform(args: &BuildArgs) -> Result<Option<Platform>, Diagnostic> {
     match args.platform.as_slice() {
         [] => Ok(None),
-        [one] => one.parse().map(Some).map_err(|e: crate::base::platform::PlatformError| {
-            usage(e.to_string())
-        }),
-        _ => Err(usage("`--platform` can be given once")
-            .hint("for several platforms write `BUILD --platform=a --platform=b +target` in a target")),
+        [one] => one
+            .parse()
+            .map(Some)
+            .map_err(|e: crate::base::platform::PlatformError| usage(e.to_string())),
+        _ => Err(usage("`--platform` can be given once").hint(
+            "for several platforms write `BUILD --platform=a --platform=b +target` in a target",
+        )),
     }
 }
 
@@ -292,7 +322,13 @@ mod tests {
     #[test]
     fn arguments_of_the_target_have_every_spelling() {
         let pairs = args_of("--a=1 --b 2 -c=3 --SET --d=").unwrap();
-        let expected = [("a", "1"), ("b", "2"), ("c", "3"), ("SET", "from-env"), ("d", "")];
+        let expected = [
+            ("a", "1"),
+            ("b", "2"),
+            ("c", "3"),
+            ("SET", "from-env"),
+            ("d", ""),
+        ];
         assert_eq!(pairs, expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
 
@@ -300,7 +336,12 @@ mod tests {
     fn an_option_behind_the_target_is_told_where_it_belongs() {
         let error = args_of("--push").unwrap_err();
         assert!(error.hints[0].contains("in front"), "{error:?}");
-        assert!(args_of("more").unwrap_err().message.contains("behind the target"));
+        assert!(
+            args_of("more")
+                .unwrap_err()
+                .message
+                .contains("behind the target")
+        );
     }
 
     #[test]

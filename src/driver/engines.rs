@@ -6,7 +6,10 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{Build, Credentials, Engine, EngineError, buildkit},
+    engine::{
+        Build, Credentials, Engine, EngineError,
+        buildkit::{Address, BuildKit, dial::Peer},
+    },
     events::EventSink,
 };
 
@@ -17,12 +20,32 @@ const LOCAL_DOCKER: &str = "unix:///var/run/docker.sock";
 /// `DOCKER_HOST` names, else the local one.
 pub fn address(asked: Option<&str>, docker_host: Option<&str>) -> String {
     match asked {
-        None | Some("" | "auto" | "docker") => {
-            docker_host.filter(|h| !h.is_empty()).unwrap_or(LOCAL_DOCKER).to_owned()
-        }
+        None | Some("" | "auto" | "docker") => docker_host
+            .filter(|h| !h.is_empty())
+            .unwrap_or(LOCAL_DOCKER)
+            .to_owned(),
         Some(path) if path.starts_with('/') => format!("unix://{path}"),
         Some(address) => address.to_owned(),
     }
+}
+
+/// What speaks at an address. A standalone BuildKit has its name in the address (`unix:///run/buildkit/buildkitd.sock`,
+/// `tcp://buildkit:1234`); everything else is taken for a Docker daemon.
+fn peer(address: &str) -> Peer {
+    if address.contains("buildkit") {
+        Peer::BuildKit
+    } else {
+        Peer::Docker
+    }
+}
+
+async fn connect(address: &str) -> Result<Arc<dyn Engine>, EngineError> {
+    let parsed =
+        Address::parse(peer(address), address).map_err(|reason| EngineError::Unreachable {
+            address: address.to_owned(),
+            reason,
+        })?;
+    Ok(Arc::new(BuildKit::connect(parsed).await?))
 }
 
 /// What a build is opened with, and the engine once it is reached. Connecting begins at the first need, or earlier by
@@ -45,12 +68,14 @@ impl Connection {
         no_cache: bool,
         cache_from: Vec<String>,
     ) -> Self {
-        Self { address, engine: OnceCell::new(), credentials, events, no_cache, cache_from }
-    }
-
-    /// The engine's address.
-    pub fn address(&self) -> &str {
-        &self.address
+        Self {
+            address,
+            engine: OnceCell::new(),
+            credentials,
+            events,
+            no_cache,
+            cache_from,
+        }
     }
 
     /// Starts to connect, and does not wait for it.
@@ -64,7 +89,7 @@ impl Connection {
 
     /// The engine.
     pub async fn engine(&self) -> Result<&Arc<dyn Engine>, EngineError> {
-        self.engine.get_or_try_init(|| buildkit::connect(&self.address)).await
+        self.engine.get_or_try_init(|| connect(&self.address)).await
     }
 
     /// Opens a build.
@@ -88,7 +113,10 @@ mod tests {
     fn auto_is_the_docker_daemon_that_the_environment_names() {
         assert_eq!(address(None, None), LOCAL_DOCKER);
         assert_eq!(address(Some("auto"), Some("tcp://h:1")), "tcp://h:1");
-        assert_eq!(address(Some("/run/x.sock"), Some("tcp://h:1")), "unix:///run/x.sock");
+        assert_eq!(
+            address(Some("/run/x.sock"), Some("tcp://h:1")),
+            "unix:///run/x.sock"
+        );
         assert_eq!(address(Some("tcp://b:2"), None), "tcp://b:2");
     }
 }

@@ -47,7 +47,9 @@ impl Executor {
 
     /// The open build; opens it at the first call.
     pub async fn build(&self) -> Result<&Arc<dyn Build>, EngineError> {
-        self.build.get_or_try_init(|| self.connection.open(self.cancel.clone())).await
+        self.build
+            .get_or_try_init(|| self.connection.open(self.cancel.clone()))
+            .await
     }
 
     /// Starts to execute a step and does not wait for it.
@@ -67,7 +69,9 @@ impl Executor {
 
     /// Executes up to a state; callers with the same state share the work.
     pub async fn solve(&self, state: &State) -> Result<Solved, EngineError> {
-        let key = state.as_ref().map(|edge| (edge.vertex.digest.clone(), edge.output));
+        let key = state
+            .as_ref()
+            .map(|edge| (edge.vertex.digest.clone(), edge.output));
         self.solved
             .get_or_run(key, || async { self.build().await?.solve(state).await })
             .await
@@ -92,7 +96,10 @@ impl Executor {
 
     /// The failure that stopped the run, if one did.
     pub fn first_failure(&self) -> Option<EngineError> {
-        self.failure.lock().expect("no holder of this lock panics").clone()
+        self.failure
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// Ends the build on the engine.
@@ -106,7 +113,9 @@ impl Executor {
     /// Keeps the first failure and stops everything else.
     fn fail(&self, error: EngineError) {
         let mut failure = self.failure.lock().expect("no holder of this lock panics");
-        if failure.is_none() && !(self.cancel.is_cancelled() && matches!(error, EngineError::Canceled)) {
+        if failure.is_none()
+            && !(self.cancel.is_cancelled() && matches!(error, EngineError::Canceled))
+        {
             *failure = Some(error);
         }
         self.cancel.cancel();

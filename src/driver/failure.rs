@@ -42,12 +42,18 @@ pub struct Failure {
 impl Failure {
     /// A failure with one problem.
     pub fn new(kind: FailureKind, diagnostic: Diagnostic) -> Self {
-        Self { kind, diagnostics: vec![diagnostic] }
+        Self {
+            kind,
+            diagnostics: vec![diagnostic],
+        }
     }
 
     /// The user stopped it.
     pub fn canceled() -> Self {
-        Self { kind: FailureKind::Canceled, diagnostics: Vec::new() }
+        Self {
+            kind: FailureKind::Canceled,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// What an engine reported.
@@ -113,20 +119,26 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
         failure.message.contains(words) || failure.tail.iter().any(|line| line.contains(words))
     };
     if is_foreign_binary(failure) {
-        return Some("the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs");
+        return Some(
+            "the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs",
+        );
     }
     match failure.exit_code {
-        Some(137) => Some("exit code 137 means that the process was killed, mostly because memory ran out"),
+        Some(137) => {
+            Some("exit code 137 means that the process was killed, mostly because memory ran out")
+        }
         Some(126 | 127) if said("/bin/sh") && said("no such file") => {
             Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
         }
-        Some(127) => Some("exit code 127 means that a program was not found: is it installed in this image?"),
+        Some(127) => {
+            Some("exit code 127 means that a program was not found: is it installed in this image?")
+        }
         None if said("/bin/sh") && said("no such file or directory") => {
             Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
         }
-        None if said("not found") || said("no such file or directory") => {
-            Some("check the path, and that an earlier command of the target or an ignore file does not remove it")
-        }
+        None if said("not found") || said("no such file or directory") => Some(
+            "check the path, and that an earlier command of the target or an ignore file does not remove it",
+        ),
         _ => None,
     }
 }
@@ -145,7 +157,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{base::Digest, diag::{Location, SourceFile, Span}, events::Label};
+    use crate::{
+        base::Digest,
+        diag::{Location, SourceFile, Span},
+        events::Label,
+    };
 
     fn failure(exit_code: Option<i32>, tail: &[&str]) -> StepFailure {
         let file = Arc::new(SourceFile::new("Buildfile", "t:\n    RUN make\n"));
@@ -168,14 +184,21 @@ mod tests {
         let failed = Failure::from_engine(EngineError::Step(Box::new(failure(Some(2), &["boom"]))));
         let drawn = crate::diag::render::draw(&failed.diagnostics[0], false);
         for expected in ["exit code 2", "Buildfile:2:5", "RUN make", "boom", "+t"] {
-            assert!(drawn.contains(expected), "{expected} is missing in\n{drawn}");
+            assert!(
+                drawn.contains(expected),
+                "{expected} is missing in\n{drawn}"
+            );
         }
     }
 
     #[test]
     fn memory_a_missing_shell_and_a_foreign_program_get_their_hints() {
         assert!(hint(&failure(Some(137), &[])).unwrap().contains("memory"));
-        assert!(hint(&failure(Some(127), &["sh: gcc: not found"])).unwrap().contains("installed"));
+        assert!(
+            hint(&failure(Some(127), &["sh: gcc: not found"]))
+                .unwrap()
+                .contains("installed")
+        );
         let foreign = failure(Some(1), &["exec /bin/sh: exec format error"]);
         let failed = Failure::from_engine(EngineError::Step(Box::new(foreign)));
         assert_eq!(failed.kind, FailureKind::ForeignBinary);

@@ -37,7 +37,10 @@ pub struct Daemon {
 impl Daemon {
     /// The daemon at an engine's address.
     pub fn at(address: &str) -> Arc<Self> {
-        Arc::new(Self { address: address.to_owned(), client: OnceCell::new() })
+        Arc::new(Self {
+            address: address.to_owned(),
+            client: OnceCell::new(),
+        })
     }
 
     /// The client; none where there is no Docker daemon at this address.
@@ -59,11 +62,18 @@ pub fn registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Arc<Re
 impl Images {
     /// For a plan: no daemon is asked.
     pub fn of_registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Self {
-        let cache = request.cache_dir.as_ref().map_or_else(ContentCache::none, |dir| {
-            ContentCache::in_dir(&dir.join("registry"))
-        });
+        let cache = request
+            .cache_dir
+            .as_ref()
+            .map_or_else(ContentCache::none, |dir| {
+                ContentCache::in_dir(&dir.join("registry"))
+            });
         let resolver = Resolver::new(registries(request, events), cache);
-        Self { resolver, local: None, events: Arc::clone(events) }
+        Self {
+            resolver,
+            local: None,
+            events: Arc::clone(events),
+        }
     }
 
     /// For a build: what the daemon has counts, unless `--pull` was given.
@@ -73,9 +83,15 @@ impl Images {
         executor: &Arc<Executor>,
         docker: &Arc<Daemon>,
     ) -> Self {
-        let local = Local { executor: Arc::clone(executor), docker: Arc::clone(docker) };
+        let local = Local {
+            executor: Arc::clone(executor),
+            docker: Arc::clone(docker),
+        };
         let local = (!request.pull).then_some(local);
-        Self { local, ..Self::of_registries(request, events) }
+        Self {
+            local,
+            ..Self::of_registries(request, events)
+        }
     }
 
     /// Looks an image up.
@@ -89,21 +105,32 @@ impl Images {
         {
             return Ok(found);
         }
-        let resolved =
-            self.resolver.resolve(image, platform).await.map_err(|e| Box::new(e.diagnostic()))?;
+        let resolved = self
+            .resolver
+            .resolve(image, platform)
+            .await
+            .map_err(|e| Box::new(e.diagnostic()))?;
         let is_for = resolved.config.platform();
         if resolved.single && is_for != *platform {
-            let message = format!("image `{}` is for {is_for}, not for {platform}", image.familiar());
+            let message = format!(
+                "image `{}` is for {is_for}, not for {platform}",
+                image.familiar()
+            );
             if image.digest.is_some() {
-                return Err(Box::new(
-                    Diagnostic::error("image-platform", message)
-                        .hint("pin the digest of the index instead, or of the image for this platform"),
-                ));
+                return Err(Box::new(Diagnostic::error("image-platform", message).hint(
+                    "pin the digest of the index instead, or of the image for this platform",
+                )));
             }
-            self.events.emit(Event::Remark(Diagnostic::warning("image-platform", message)));
+            self.events.emit(Event::Remark(Diagnostic::warning(
+                "image-platform",
+                message,
+            )));
         }
         let reference = resolved.reference.clone();
-        Ok(BaseImage { reference, config: resolved.config.clone() })
+        Ok(BaseImage {
+            reference,
+            config: resolved.config.clone(),
+        })
     }
 }
 
@@ -120,7 +147,13 @@ impl Local {
         }
         let reference = image.to_string();
         let build = self.executor.build().await.ok()?;
-        let resolved = build.resolve_image(&reference, platform, false).await.ok()?;
-        Some(BaseImage { reference, config: resolved.config })
+        let resolved = build
+            .resolve_image(&reference, platform, false)
+            .await
+            .ok()?;
+        Some(BaseImage {
+            reference,
+            config: resolved.config,
+        })
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod engines;
 mod executor;
 mod failure;
+mod images;
 mod outputs;
 mod plan;
 mod probe;

@@ -31,10 +31,7 @@ pub struct Planned {
 }
 
 /// Plans a run. Registries are asked for base images unless the request is offline; no engine is needed.
-pub async fn plan(
-    request: BuildRequest,
-    events: Arc<dyn EventSink>,
-) -> Result<Planned, Failure> {
+pub async fn plan(request: BuildRequest, events: Arc<dyn EventSink>) -> Result<Planned, Failure> {
     let images = (!request.offline).then(|| Images::of_registries(&request, &events));
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
@@ -42,5 +39,10 @@ pub async fn plan(
     let interpreted = interpret(&request, &plan, &ledger, probe, &events).await?;
     let outputs = ledger.settle(output_mode(&request, &interpreted));
     let root = ledger.visit_of(interpreted.root).target;
-    Ok(Planned { root, plan, visits: ledger.visits(), outputs })
+    Ok(Planned {
+        root,
+        plan,
+        visits: ledger.visits(),
+        outputs,
+    })
 }

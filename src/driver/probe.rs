@@ -37,9 +37,9 @@ impl Running {
     async fn status(&self, step: StepId) -> Result<i32, EngineError> {
         let text = self.capture(step, CAPTURED_STATUS).await?;
         let text = String::from_utf8_lossy(&text);
-        text.trim()
-            .parse()
-            .map_err(|_| EngineError::Other(format!("a condition left `{text}` as its exit status")))
+        text.trim().parse().map_err(|_| {
+            EngineError::Other(format!("a condition left `{text}` as its exit status"))
+        })
     }
 }
 
@@ -65,7 +65,9 @@ impl Probe for Running {
         platform: &Platform,
     ) -> Result<Answer<BaseImage>, Box<Diagnostic>> {
         self.looked_up
-            .get_or_run((image.clone(), platform.clone()), || self.images.look_up(image, platform))
+            .get_or_run((image.clone(), platform.clone()), || {
+                self.images.look_up(image, platform)
+            })
             .await
             .map(Answer::Known)
     }

@@ -60,10 +60,14 @@ impl Definition {
 
     /// The message for a daemon. `ignore_cache` adds to what the vertices themselves say.
     ///
+    /// A daemon checks each capability wherever it is declared, so each stands only at the first vertex that needs it:
+    /// a long definition must not become longer than a daemon takes (4 MiB up to Docker 27.1).
+    ///
     /// The last entry is a terminal operation that only names the result; its bytes have the constraints that Go
     /// leaves out there, too: none.
     pub fn to_pb(&self, ignore_cache: impl Fn(&Vertex) -> bool) -> pb::Definition {
         let mut definition = pb::Definition::default();
+        let mut declared: HashSet<&str> = HashSet::new();
         for vertex in &self.vertices {
             definition.def.push(vertex.bytes().to_vec());
             let label = &vertex.label;
@@ -79,15 +83,12 @@ impl Definition {
             metadata
                 .description
                 .insert("llb.customname".to_owned(), name);
-            metadata.caps = vertex
-                .caps()
-                .iter()
-                .map(|cap| ((*cap).to_owned(), true))
-                .collect();
-            metadata.caps.insert("constraints".to_owned(), true);
-            metadata.caps.insert("meta.description".to_owned(), true);
-            if vertex.platform().is_some() {
-                metadata.caps.insert("platform".to_owned(), true);
+            let platform = vertex.platform().map(|_| "platform");
+            let caps = vertex.caps().iter().copied().chain(platform);
+            for cap in caps.chain(["constraints", "meta.description"]) {
+                if declared.insert(cap) {
+                    metadata.caps.insert(cap.to_owned(), true);
+                }
             }
             definition
                 .metadata
@@ -101,14 +102,9 @@ impl Definition {
             ..pb::Op::default()
         };
         let bytes = terminal.encode_to_vec();
-        let caps = [("constraints", true), ("platform", true)];
-        definition.metadata.insert(
-            Digest::of(&bytes).to_string(),
-            pb::OpMetadata {
-                caps: caps.map(|(cap, on)| (cap.to_owned(), on)).into(),
-                ..pb::OpMetadata::default()
-            },
-        );
+        definition
+            .metadata
+            .insert(Digest::of(&bytes).to_string(), pb::OpMetadata::default());
         definition.def.push(bytes);
         definition
     }
@@ -126,7 +122,7 @@ mod tests {
         for n in 0..100_000 {
             edge = FileOp::on(&Some(edge))
                 .mkdir(&format!("/{n}"), crate::llb::MakeDir::mode(0o755))
-                .build(&platform, label("MKDIR"));
+                .build(label("MKDIR"));
         }
         assert_eq!(Definition::of(&edge).vertices().len(), 100_001);
         drop(edge);
@@ -144,7 +140,7 @@ mod tests {
             .root();
         let both = FileOp::on(&Some(left))
             .copy(&Some(right), "/x", "/x", crate::llb::CopyFile::default())
-            .build(&platform, label("copy"));
+            .build(label("copy"));
         let definition = Definition::of(&both);
         let names: Vec<_> = definition
             .vertices()

@@ -97,6 +97,9 @@ fn exec_pb(exec: &ExecOp) -> pb::ExecOp {
                     ip: ip.clone(),
                 })
                 .collect(),
+            // Directories that were made only to mount something on them go again. Old daemons leave them, so this needs
+            // no declared capability.
+            remove_mount_stubs_recursive: true,
             ..pb::Meta::default()
         }),
         mounts: exec.mounts.iter().map(mount_pb).collect(),
@@ -132,6 +135,10 @@ fn mount_pb(mount: &exec::MountOp) -> pb::Mount {
         output: mount.output.map_or(NONE, i64::from),
         ..pb::Mount::default()
     };
+    // Go leaves the number of the result at 0 where there can be none.
+    if matches!(mount.kind, MountKind::Secret(_) | MountKind::Ssh(_)) {
+        message.output = 0;
+    }
     match &mount.kind {
         MountKind::Writable { .. } => {}
         MountKind::ReadOnly => message.readonly = true,
@@ -182,7 +189,7 @@ fn file_pb(file: &FileOps, inputs: usize) -> pb::FileOp {
     let mut before = index(file.base);
     let mut actions = Vec::with_capacity(file.actions.len());
     for (n, action) in file.actions.iter().enumerate() {
-        let owner = |owner: &Option<Owner>| owner.as_ref().map(|o| owner_pb(o, before));
+        let owner = |owner: &Option<Owner>| owner.as_ref().map(|o| owner_pb(o, index(file.base)));
         let (secondary, action) = match action {
             Action::MakeDir { path, spec } => (
                 None,
@@ -260,7 +267,7 @@ fn owner_pb(owner: &Owner, base: i64) -> pb::ChownOpt {
     let principal = |who: &Principal| pb::UserOpt {
         user: Some(match who {
             Principal::Id(id) => pb::user_opt::User::ById(*id),
-            // A name is looked up in the file system that is changed.
+            // A name is looked up in the file system as it is before all changes, as Go has it.
             Principal::Name(name) => pb::user_opt::User::ByName(pb::NamedUserOpt {
                 name: name.clone(),
                 input: base,

@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use super::vertex::{Edge, Inputs, Op, State, Vertex};
-use crate::{base::Platform, events::Label};
+use crate::events::Label;
 
 /// A user or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// By number.
     Id(u32),
-    /// By name, looked up in the file system that is changed; in scratch there are no names.
+    /// By name, looked up in the file system that is changed, as it is before; in scratch there are no names.
     Name(String),
 }
 
@@ -228,8 +228,8 @@ impl FileOp {
         self.actions.is_empty()
     }
 
-    /// Makes the vertex. The chain must not be empty.
-    pub fn build(self, platform: &Platform, label: Arc<Label>) -> Edge {
+    /// Makes the vertex, which is the same on every platform. The chain must not be empty.
+    pub fn build(self, label: Arc<Label>) -> Edge {
         debug_assert!(!self.is_empty(), "a file operation without actions is none");
         let mut caps = BTreeSet::from(["file.base"]);
         for action in &self.actions {
@@ -250,14 +250,7 @@ impl FileOp {
             actions: self.actions,
         };
         Edge {
-            vertex: Vertex::new(
-                Op::File(ops),
-                self.inputs.0,
-                Some(platform.clone()),
-                caps,
-                false,
-                label,
-            ),
+            vertex: Vertex::new(Op::File(ops), self.inputs.0, None, caps, false, label),
             output: 0,
         }
     }

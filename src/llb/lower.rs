@@ -48,7 +48,12 @@ struct Lowered {
 impl Lowering {
     /// For one build; with `pull`, images in the engine's own store do not count.
     pub fn new(plan: Arc<Plan>, pull: bool) -> Self {
-        Self { plan, nonce: Nonce::random(), pull, lowered: Mutex::default() }
+        Self {
+            plan,
+            nonce: Nonce::random(),
+            pull,
+            lowered: Mutex::default(),
+        }
     }
 
     /// The file system that a step gives.
@@ -71,8 +76,12 @@ impl Lowering {
                 continue;
             }
             let step = self.plan.step(id);
-            let missing: Vec<StepId> =
-                step.op.inputs().into_iter().filter(|input| !lowered.contains_key(input)).collect();
+            let missing: Vec<StepId> = step
+                .op
+                .inputs()
+                .into_iter()
+                .filter(|input| !lowered.contains_key(input))
+                .collect();
             if missing.is_empty() {
                 let done = self.step(&step, &lowered);
                 lowered.insert(id, done);
@@ -90,7 +99,11 @@ impl Lowering {
         let state = match &step.op {
             StepOp::Scratch => None,
             StepOp::Image(image) => {
-                let mode = if self.pull { ResolveMode::Pull } else { ResolveMode::Default };
+                let mode = if self.pull {
+                    ResolveMode::Pull
+                } else {
+                    ResolveMode::Default
+                };
                 Some(image_with(&image.reference, mode, &step.platform, label))
             }
             StepOp::Context(context) => {
@@ -103,7 +116,12 @@ impl Lowering {
             }
             StepOp::Run(run) => return self.run(run, step, &state_of(&run.on), label),
             StepOp::Copy(copy) => copy_files(copy, step, &state_of(&copy.on), &state_of, label),
-            StepOp::MakeDir { on, path, owner, mode } => {
+            StepOp::MakeDir {
+                on,
+                path,
+                owner,
+                mode,
+            } => {
                 let spec = MakeDir {
                     parents: true,
                     owner: owner.as_deref().and_then(|o| o.parse().ok()),
@@ -116,7 +134,10 @@ impl Lowering {
                 unreachable!("a plan that is executed has nothing undecided: the probe answered")
             }
         };
-        Lowered { state, capture: None }
+        Lowered {
+            state,
+            capture: None,
+        }
     }
 
     fn run(&self, run: &Run, step: &Step, on: &State, label: Arc<Label>) -> Lowered {
@@ -125,7 +146,9 @@ impl Lowering {
             Keep::ExitStatus => Some(STATUS_SCRIPT),
             Keep::Output => Some(OUTPUT_SCRIPT),
         };
-        let wrapper = script.into_iter().flat_map(|script| ["/bin/sh", "-c", script, "sh"]);
+        let wrapper = script
+            .into_iter()
+            .flat_map(|script| ["/bin/sh", "-c", script, "sh"]);
         let args = wrapper.map(str::to_owned).chain(run.args.iter().cloned());
         let mut exec = Exec::new(on, args)
             .env(run.env.iter().cloned())
@@ -141,12 +164,18 @@ impl Lowering {
         }
         if script.is_none() {
             let state = Some(exec.build(&step.platform, label).root());
-            return Lowered { state, capture: None };
+            return Lowered {
+                state,
+                capture: None,
+            };
         }
         let place = Some(writable_for_all(step));
         let mount = Mount::new(CAPTURE, &place, MountKind::Writable { keep: true });
         let executed = exec.mount(mount).build(&step.platform, label);
-        Lowered { state: on.clone(), capture: executed.output(CAPTURE) }
+        Lowered {
+            state: on.clone(),
+            capture: executed.output(CAPTURE),
+        }
     }
 }
 
@@ -154,12 +183,27 @@ impl Lowering {
 /// copying one with a mode does not.
 fn writable_for_all(step: &Step) -> Edge {
     let label = |text: &str| {
-        Arc::new(Label { target: String::new(), text: text.to_owned(), platform: None, at: None })
+        Arc::new(Label {
+            target: String::new(),
+            text: text.to_owned(),
+            platform: None,
+            at: None,
+        })
     };
     let made = FileOp::on(&None)
-        .mkdir("/dir", MakeDir { time: Some(COPY_TIME), ..MakeDir::mode(0o755) })
+        .mkdir(
+            "/dir",
+            MakeDir {
+                time: Some(COPY_TIME),
+                ..MakeDir::mode(0o755)
+            },
+        )
         .build(&step.platform, label("place for an answer"));
-    let open = CopyFile { mode: Some(0o777), time: Some(COPY_TIME), ..CopyFile::default() };
+    let open = CopyFile {
+        mode: Some(0o777),
+        time: Some(COPY_TIME),
+        ..CopyFile::default()
+    };
     FileOp::on(&None)
         .copy(&Some(made), "/dir", "/out", open)
         .build(&step.platform, label("place for an answer"))
@@ -188,5 +232,9 @@ fn copy_files(
         };
         file = file.copy(&state_of(&item.from), &item.source, &item.dest, spec);
     }
-    if file.is_empty() { on.clone() } else { Some(file.build(&step.platform, label)) }
+    if file.is_empty() {
+        on.clone()
+    } else {
+        Some(file.build(&step.platform, label))
+    }
 }

@@ -28,7 +28,7 @@
 //!     .copy(&Some(context), "/src/*.c", "/app/", CopyFile {
 //!         owner: Some("daemon:1".parse().unwrap()), wildcard: true, make_dest: true, ..CopyFile::default()
 //!     })
-//!     .build(&linux, label("COPY src/*.c /app/"));
+//!     .build(label("COPY src/*.c /app/"));
 //! assert_eq!(bld::llb::Definition::of(&copied).vertices().len(), 4);
 //! # let _ = out;
 //! ```
@@ -37,12 +37,18 @@ pub mod definition;
 pub mod encode;
 pub mod exec;
 pub mod file;
+#[cfg(test)]
+mod golden;
+pub mod lower;
 pub mod merge;
 pub mod source;
 pub mod vertex;
 
 pub use definition::Definition;
-pub use exec::{CacheSharing, Exec, ExecOp, Executed, Mount, MountKind, Network, Security};
+pub use exec::{
+    Access, CacheSharing, Exec, ExecOp, ExecSpec, Executed, Mount, MountKind, MountOp, Network,
+    SecretEnv, Security,
+};
 pub use file::{Action, CopyFile, FileOp, FileOps, MakeDir, MakeFile, Owner, Principal, Remove};
 pub use merge::{diff, merge};
 pub use source::{ImageSource, Local, LocalSource, Nonce, ResolveMode, image, image_with};

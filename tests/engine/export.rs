@@ -110,7 +110,7 @@ async fn files_keep_their_modes_times_and_links() {
     };
     let state = FileOp::on(&None)
         .copy(&made, "/out", "/", spec)
-        .build(&site.linux, label("SAVE ARTIFACT /out"));
+        .build(label("SAVE ARTIFACT /out"));
     let dir = tempfile::tempdir().unwrap();
     let export = Export::Files {
         dest: dir.path().to_owned(),

@@ -6,6 +6,7 @@
 mod cancel;
 mod context;
 mod export;
+mod figures;
 mod image;
 mod site;
 mod step;

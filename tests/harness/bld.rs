@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
@@ -129,11 +129,6 @@ impl Bld {
         let project = self.cwd.to_str().expect("a UTF-8 path");
         let dir = self.dir.path().to_str().expect("a UTF-8 path");
         text.replace(project, "[dir]").replace(dir, "[top]")
-    }
-
-    /// The directory above the project.
-    pub fn top(&self) -> &Path {
-        self.dir.path()
     }
 }
 

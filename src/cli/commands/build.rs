@@ -74,9 +74,10 @@ pub fn exit(failure: &Failure) -> Exit {
 /// The first Ctrl-C or SIGTERM cancels the build, on the engine, too; the second one ends the program where it stands.
 async fn cancel_on_signal(cancel: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return;
     };
     for round in 0.. {

@@ -23,8 +23,16 @@ pub fn check(
         paths = vec![file.clone()];
     }
     let checked = super::runtime()?.block_on(driver::check(&paths))?;
-    let errors = checked.problems.iter().filter(|p| p.severity == Severity::Error).count();
-    let exit = if errors == 0 { Exit::Success } else { Exit::Failure };
+    let errors = checked
+        .problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .count();
+    let exit = if errors == 0 {
+        Exit::Success
+    } else {
+        Exit::Failure
+    };
     if args.json {
         let problems: Vec<_> = checked.problems.iter().map(render::json).collect();
         let report = json!({"files": checked.files, "problems": problems});

@@ -25,15 +25,22 @@ pub fn settings_file(
     let named = typed
         .or_else(|| environment.setting("ENV_FILE_PATH").map(str::to_owned))
         .or_else(|| environment.setting("ENV_FILE").map(str::to_owned));
-    let Ok(cwd) = std::env::current_dir() else { return Ok(Vec::new()) };
+    let Ok(cwd) = std::env::current_dir() else {
+        return Ok(Vec::new());
+    };
     let pairs = dotenv::read(named.as_deref().map(Path::new), &cwd, ".env")?;
     let newer = cwd.join(".arg").exists() || cwd.join(".secret").exists();
     let remarks = pairs
         .iter()
         .filter(|(key, _)| !newer && !PREFIXES.iter().any(|p| key.starts_with(p)))
         .map(|(key, _)| {
-            Diagnostic::warning("dotenv-name", format!("`{key}` in `.env` is not a setting of bld"))
-                .hint(format!("arguments belong in `.arg`, secrets in `.secret`: move `{key}` there"))
+            Diagnostic::warning(
+                "dotenv-name",
+                format!("`{key}` in `.env` is not a setting of bld"),
+            )
+            .hint(format!(
+                "arguments belong in `.arg`, secrets in `.secret`: move `{key}` there"
+            ))
         })
         .collect();
     environment.underlay(pairs);
@@ -54,7 +61,13 @@ fn option_value(front: &[String], option: &str) -> Option<String> {
 /// The runtime of commands that wait for something. Two workers are enough to keep the engine's questions answered
 /// while a directory is walked.
 fn runtime() -> Result<tokio::runtime::Runtime, Box<Diagnostic>> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
-        Box::new(Diagnostic::error("runtime", format!("cannot start the async runtime: {e}")))
-    })
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| {
+            Box::new(Diagnostic::error(
+                "runtime",
+                format!("cannot start the async runtime: {e}"),
+            ))
+        })
 }

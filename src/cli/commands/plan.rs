@@ -42,7 +42,11 @@ pub fn plan(
             return Ok(super::build::exit(&failure));
         }
     };
-    let text = if args.json { format!("{:#}\n", as_json(&planned)) } else { as_text(&planned) };
+    let text = if args.json {
+        format!("{:#}\n", as_json(&planned))
+    } else {
+        as_text(&planned)
+    };
     let _ = printer::data(&text);
     Ok(Exit::Success)
 }
@@ -65,8 +69,17 @@ fn as_text(planned: &Planned) -> String {
         let _ = writeln!(text, "\n{}", if target.is_empty() { "bld" } else { target });
         let own = &targets[target];
         for (at, (id, step)) in own.iter().enumerate() {
-            let branch = if at + 1 == own.len() { "└─" } else { "├─" };
-            let _ = writeln!(text, "  {branch} {}{}", one_line(&step.label.text), needs(&steps, target, step));
+            let branch = if at + 1 == own.len() {
+                "└─"
+            } else {
+                "├─"
+            };
+            let _ = writeln!(
+                text,
+                "  {branch} {}{}",
+                one_line(&step.label.text),
+                needs(&steps, target, step)
+            );
             if let StepOp::Decision { by, branches } = &step.op {
                 let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
                 let _ = writeln!(
@@ -88,7 +101,11 @@ fn as_text(planned: &Planned) -> String {
         let _ = writeln!(text, "           by {owner} at {}", output.output.at);
         let _ = writeln!(text, "           {}", chain(planned, output));
         if !matches!(output.output.kind, OutputKind::Push(_)) {
-            let _ = writeln!(text, "           output: {}", verdict(planned, &output.local));
+            let _ = writeln!(
+                text,
+                "           output: {}",
+                verdict(planned, &output.local)
+            );
         }
         if let Some(push) = &output.push {
             let _ = writeln!(text, "           push: {}", verdict(planned, push));
@@ -108,7 +125,11 @@ fn needs(steps: &[(StepId, Arc<Step>)], target: &str, step: &Step) -> String {
         .collect();
     from.sort_unstable();
     from.dedup();
-    if from.is_empty() { String::new() } else { format!("   ◀ {}", from.join(", ")) }
+    if from.is_empty() {
+        String::new()
+    } else {
+        format!("   ◀ {}", from.join(", "))
+    }
 }
 
 fn kind(output: &Settled) -> &'static str {
@@ -122,7 +143,9 @@ fn kind(output: &Settled) -> &'static str {
 
 fn names(output: &Settled) -> Vec<String> {
     match &output.output.kind {
-        OutputKind::Image(image) if image.names.is_empty() => vec!["SAVE IMAGE without a name".into()],
+        OutputKind::Image(image) if image.names.is_empty() => {
+            vec!["SAVE IMAGE without a name".into()]
+        }
         OutputKind::Image(image) => image.names.clone(),
         OutputKind::Artifact(file) => vec![format!("{} -> {}", file.artifact, file.dest_written)],
         OutputKind::Push(push) => vec![one_line(&push.text)],
@@ -147,7 +170,10 @@ fn verdict(planned: &Planned, verdict: &Verdict) -> String {
         Verdict::Counts => "yes".to_owned(),
         Verdict::No(reason) => format!("no, {}", why(reason)),
         Verdict::Undecided(step) => {
-            format!("undecided until `{}` has run", one_line(&planned.plan.step(*step).label.text))
+            format!(
+                "undecided until `{}` has run",
+                one_line(&planned.plan.step(*step).label.text)
+            )
         }
     }
 }
@@ -163,7 +189,7 @@ fn why(reason: &Reason) -> String {
     }
 }
 
-/// The stable form; documented in `docs/reference/plan-json.md`.
+/// The stable form; documented in `docs/reference/json.md`.
 fn as_json(planned: &Planned) -> Value {
     let steps: Vec<Value> = planned
         .plan
@@ -183,8 +209,10 @@ fn as_json(planned: &Planned) -> Value {
             }
             if let StepOp::Decision { by, branches } = &step.op {
                 object["decidedBy"] = json!(by.0);
-                object["branches"] =
-                    branches.iter().map(|(name, id)| json!({"name": name, "step": id.0})).collect();
+                object["branches"] = branches
+                    .iter()
+                    .map(|(name, id)| json!({"name": name, "step": id.0}))
+                    .collect();
             }
             if let StepOp::Undecided { by, why } = &step.op {
                 object["decidedBy"] = json!(by.map(|b| b.0));
@@ -193,7 +221,11 @@ fn as_json(planned: &Planned) -> Value {
             object
         })
         .collect();
-    let outputs: Vec<Value> = planned.outputs.iter().map(|o| output_json(planned, o)).collect();
+    let outputs: Vec<Value> = planned
+        .outputs
+        .iter()
+        .map(|o| output_json(planned, o))
+        .collect();
     json!({"version": 1, "target": planned.root, "steps": steps, "outputs": outputs})
 }
 

@@ -44,14 +44,25 @@ fn object(event: Event) -> Value {
             }
             object
         }
-        Event::Log { id, label, stderr, data } => {
+        Event::Log {
+            id,
+            label,
+            stderr,
+            data,
+        } => {
             let mut object = with_label("log", &label);
             object["id"] = json!(id.as_str());
             object["stream"] = json!(if stderr { "stderr" } else { "stdout" });
             object["data"] = json!(String::from_utf8_lossy(&data));
             object
         }
-        Event::Transfer { id, label, part, current, total } => {
+        Event::Transfer {
+            id,
+            label,
+            part,
+            current,
+            total,
+        } => {
             let mut object = with_label("transfer", &label);
             object["id"] = json!(id.as_str());
             object["part"] = json!(part);
@@ -81,14 +92,26 @@ fn with_label(event: &str, label: &Label) -> Value {
 
 fn output_object(output: OutputEvent) -> Value {
     match output {
-        OutputEvent::Loaded { target, name, unchanged } => {
+        OutputEvent::Loaded {
+            target,
+            name,
+            unchanged,
+        } => {
             json!({"event": "loaded", "target": target, "name": name, "unchanged": unchanged})
         }
-        OutputEvent::Pushed { target, name, digest } => {
+        OutputEvent::Pushed {
+            target,
+            name,
+            digest,
+        } => {
             json!({"event": "pushed", "target": target, "name": name, "digest": digest.as_str()})
         }
         OutputEvent::NotPushed { name } => json!({"event": "not-pushed", "name": name}),
-        OutputEvent::Artifact { artifact, path, unchanged } => {
+        OutputEvent::Artifact {
+            artifact,
+            path,
+            unchanged,
+        } => {
             json!({"event": "artifact", "artifact": artifact, "path": path, "unchanged": unchanged})
         }
         OutputEvent::NotRun { target, text } => {

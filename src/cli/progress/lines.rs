@@ -44,7 +44,10 @@ impl Lines {
 
 fn shown(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let from = line.iter().rposition(|b| *b == b'\r').map_or(0, |at| at + 1);
+    let from = line
+        .iter()
+        .rposition(|b| *b == b'\r')
+        .map_or(0, |at| at + 1);
     String::from_utf8_lossy(&line[from..]).into_owned()
 }
 
@@ -57,7 +60,10 @@ mod tests {
         let id = Digest::of(b"step");
         let mut lines = Lines::default();
         assert!(lines.push(&id, false, b"on").is_empty());
-        assert_eq!(lines.push(&id, false, b"e\ntwo\r\n10%\r20%\nrest"), ["one", "two", "20%"]);
+        assert_eq!(
+            lines.push(&id, false, b"e\ntwo\r\n10%\r20%\nrest"),
+            ["one", "two", "20%"]
+        );
         assert_eq!(lines.push(&id, true, b"other stream\n"), ["other stream"]);
         assert_eq!(lines.close(&id), ["rest"]);
         assert!(lines.close(&id).is_empty());

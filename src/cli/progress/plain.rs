@@ -30,7 +30,10 @@ struct State {
 impl Plain {
     /// A display on standard error.
     pub fn new(streams: Streams) -> Self {
-        Self { streams, state: Mutex::default() }
+        Self {
+            streams,
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -48,7 +51,11 @@ impl EventSink for Plain {
         let mut state = self.state();
         let text = match event {
             Event::Phase(name) => format!("{}\n", text::phase(name)),
-            Event::Step { id, label, state: step } => match step {
+            Event::Step {
+                id,
+                label,
+                state: step,
+            } => match step {
                 StepState::Started => {
                     if !state.announced.insert(id) {
                         return;
@@ -61,19 +68,37 @@ impl EventSink for Plain {
                     }
                     line(&label, &format!("*cached* {}", text::command(&label)))
                 }
-                StepState::Done { .. } | StepState::Canceled => {
-                    state.lines.close(&id).iter().map(|l| line(&label, l)).collect()
-                }
+                StepState::Done { .. } | StepState::Canceled => state
+                    .lines
+                    .close(&id)
+                    .iter()
+                    .map(|l| line(&label, l))
+                    .collect(),
                 StepState::Failed { reason } => {
-                    let mut text: String =
-                        state.lines.close(&id).iter().map(|l| line(&label, l)).collect();
-                    text.push_str(&line(&label, &format!("*failed* {}", text::one_line(&reason))));
+                    let mut text: String = state
+                        .lines
+                        .close(&id)
+                        .iter()
+                        .map(|l| line(&label, l))
+                        .collect();
+                    text.push_str(&line(
+                        &label,
+                        &format!("*failed* {}", text::one_line(&reason)),
+                    ));
                     text
                 }
             },
-            Event::Log { id, label, stderr, data } => {
-                state.lines.push(&id, stderr, &data).iter().map(|l| line(&label, l)).collect()
-            }
+            Event::Log {
+                id,
+                label,
+                stderr,
+                data,
+            } => state
+                .lines
+                .push(&id, stderr, &data)
+                .iter()
+                .map(|l| line(&label, l))
+                .collect(),
             Event::Transfer { .. } => return,
             Event::Remark(diagnostic) => render::draw(&diagnostic, self.streams.color),
             Event::Output(output) => format!("{}\n", text::output(&output)),

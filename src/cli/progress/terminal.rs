@@ -39,7 +39,11 @@ impl Terminal {
     /// A display on standard error.
     pub fn new(streams: Streams) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
-        Self { streams, bars, state: Mutex::default() }
+        Self {
+            streams,
+            bars,
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,7 +59,10 @@ impl Terminal {
         let mut state = self.state();
         match step {
             StepState::Started => {
-                state.running.entry(id).or_insert_with(|| self.spinner(label));
+                state
+                    .running
+                    .entry(id)
+                    .or_insert_with(|| self.spinner(label));
             }
             StepState::Cached => {
                 if let Some(bar) = state.running.remove(&id) {
@@ -67,7 +74,11 @@ impl Terminal {
                 self.close(&mut state, &id, label);
                 if took >= Duration::from_millis(50) && !label.target.is_empty() {
                     let took = text::duration(took);
-                    self.print(&format!("{}{} ({took})", text::prefix(label), text::command(label)));
+                    self.print(&format!(
+                        "{}{} ({took})",
+                        text::prefix(label),
+                        text::command(label)
+                    ));
                 }
             }
             StepState::Failed { reason } => {
@@ -107,7 +118,12 @@ impl EventSink for Terminal {
         match event {
             Event::Phase(name) => self.print(&text::phase(name)),
             Event::Step { id, label, state } => self.step(id, &label, state),
-            Event::Log { id, label, stderr, data } => {
+            Event::Log {
+                id,
+                label,
+                stderr,
+                data,
+            } => {
                 let mut state = self.state();
                 let lines = state.lines.push(&id, stderr, &data);
                 if let (Some(bar), Some(last)) = (state.running.get(&id), lines.last()) {
@@ -117,7 +133,13 @@ impl EventSink for Terminal {
                     self.print(&format!("{}{line}", text::prefix(&label)));
                 }
             }
-            Event::Transfer { id, label, part, current, total } => {
+            Event::Transfer {
+                id,
+                label,
+                part,
+                current,
+                total,
+            } => {
                 if let Some(bar) = self.state().running.get(&id) {
                     let percent = current.saturating_mul(100).checked_div(total);
                     let percent = percent.map_or(String::new(), |p| format!(" {p}%"));
@@ -138,7 +160,10 @@ impl Progress for Terminal {
         }
         if state.cached > 0 {
             let cached = std::mem::take(&mut state.cached);
-            self.print(&format!("{} from the cache", crate::diag::words::count(cached, "step")));
+            self.print(&format!(
+                "{} from the cache",
+                crate::diag::words::count(cached, "step")
+            ));
         }
     }
 }

@@ -9,7 +9,11 @@ const PADDING: usize = 14;
 
 /// `+target | `, the platform in front where it is a foreign one.
 pub fn prefix(label: &Label) -> String {
-    let target = if label.target.is_empty() { "bld" } else { &label.target };
+    let target = if label.target.is_empty() {
+        "bld"
+    } else {
+        &label.target
+    };
     let name = match &label.platform {
         Some(platform) => format!("{platform} {target}"),
         None => target.to_owned(),
@@ -40,17 +44,35 @@ pub fn duration(took: Duration) -> String {
 /// One line of the summary.
 pub fn output(event: &OutputEvent) -> String {
     match event {
-        OutputEvent::Loaded { target, name, unchanged } => {
-            format!("Image {target} output as {name}{}", unchanged_note(*unchanged))
+        OutputEvent::Loaded {
+            target,
+            name,
+            unchanged,
+        } => {
+            format!(
+                "Image {target} output as {name}{}",
+                unchanged_note(*unchanged)
+            )
         }
-        OutputEvent::Pushed { target, name, digest } => {
+        OutputEvent::Pushed {
+            target,
+            name,
+            digest,
+        } => {
             format!("Pushed image {target} as {name} ({digest})")
         }
         OutputEvent::NotPushed { name } => {
             format!("Did not push image {name} (give --push to push it)")
         }
-        OutputEvent::Artifact { artifact, path, unchanged } => {
-            format!("Artifact {artifact} output as {path}{}", unchanged_note(*unchanged))
+        OutputEvent::Artifact {
+            artifact,
+            path,
+            unchanged,
+        } => {
+            format!(
+                "Artifact {artifact} output as {path}{}",
+                unchanged_note(*unchanged)
+            )
         }
         OutputEvent::NotRun { target, text } => {
             format!(

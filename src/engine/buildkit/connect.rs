@@ -89,7 +89,6 @@ impl BuildKit {
             stop: request.cancel.child_token(),
             to_directory: Mutex::new(()),
             image_exporter: self.image_exporter,
-            native: self.description.native.clone(),
             engine: self.description.name.clone(),
         })
     }

@@ -1,26 +1,31 @@
 //! Exports from an open build.
 //!
-//! Results of a gateway build cannot be exported while it is open, so an export is a solve of its own with the same
-//! definition in the same session: everything is there already, and only the exporter has work.
+//! Results of a gateway build cannot be exported while it is open, so an export is a second one in the same session:
+//! the same definition, of which everything is there already, so that only the exporter has work. Docker 20.10 takes an
+//! image's configuration from what such a build returns, and from nowhere else.
 
 use std::collections::HashMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{
     CacheOptions, CacheOptionsEntry, Exporter, SolveRequest, SolveResponse,
+    frontend::{self, Ref, result},
 };
-use tokio::time::timeout;
-use tonic::Status;
 
-use super::build::{Refused, Site};
+use super::{attach::trouble::EXPORT, build::Site, gateway::Refused};
 use crate::{
     base::Digest,
     engine::{Capability, EngineError, Export, Exported},
     events::Label,
-    llb::{Definition, FileOp, MakeDir, Nonce, State},
+    llb::{Definition, FileOp, MakeDir, State},
 };
 
-/// How long the last reports may come behind the end.
-const REPORTS: std::time::Duration = std::time::Duration::from_secs(2);
+/// An exporter with what it needs.
+struct Wanted {
+    exporter: &'static str,
+    attrs: HashMap<String, String>,
+    metadata: HashMap<String, Vec<u8>>,
+    inline_cache: bool,
+}
 
 impl Site {
     pub(super) async fn export(
@@ -34,24 +39,28 @@ impl Site {
                 config,
                 inline_cache,
             } => {
-                let exporter =
-                    self.image_exporter
-                        .ok_or_else(|| EngineError::MissingCapability {
-                            engine: self.engine.clone(),
-                            capability: Capability::ImageStore,
-                            needed_by: "the export of an image".to_owned(),
-                        })?;
-                let config = serde_json::to_string(&config)
+                let missing = || EngineError::MissingCapability {
+                    engine: self.engine.clone(),
+                    capability: Capability::ImageStore,
+                    needed_by: "the export of an image".to_owned(),
+                };
+                let config = serde_json::to_vec(&config)
                     .map_err(|e| EngineError::Other(format!("image configuration: {e}")))?;
-                let mut attrs = HashMap::from([("containerimage.config".to_owned(), config)]);
+                let mut attrs = HashMap::new();
                 if !names.is_empty() {
                     attrs.insert("name".to_owned(), names.join(","));
                 }
+                let wanted = Wanted {
+                    exporter: self.image_exporter.ok_or_else(missing)?,
+                    attrs,
+                    metadata: HashMap::from([("containerimage.config".to_owned(), config)]),
+                    inline_cache,
+                };
                 let definition = match state {
                     Some(edge) => Definition::of(edge),
                     None => self.nothing(),
                 };
-                let response = self.run(&definition, exporter, attrs, inline_cache).await?;
+                let response = self.run(&definition, wanted).await?;
                 let digest = response.exporter_response.get("containerimage.digest");
                 Ok(Exported {
                     image_id: digest.and_then(|d| Digest::parse(d)),
@@ -61,13 +70,18 @@ impl Site {
                 let Some(edge) = state else {
                     return Ok(Exported::default());
                 };
+                let wanted = Wanted {
+                    exporter: "local",
+                    attrs: HashMap::new(),
+                    metadata: HashMap::new(),
+                    inline_cache: false,
+                };
                 let _one_at_a_time = self.to_directory.lock().await;
                 self.attached.exports.expect(Some(dest));
-                let definition = Definition::of(edge);
-                let result = self.run(&definition, "local", HashMap::new(), false).await;
+                let result = self.run(&Definition::of(edge), wanted).await;
                 self.attached.exports.expect(None);
                 // What went wrong on this side may not have stopped the daemon.
-                match self.attached.trouble.take() {
+                match self.attached.trouble.take(EXPORT) {
                     Some(text) => Err(EngineError::Other(text)),
                     None => result.map(|_| Exported::default()),
                 }
@@ -88,52 +102,51 @@ impl Site {
             time: Some(0),
             ..MakeDir::mode(0o755)
         };
-        let edge = FileOp::on(&None)
-            .mkdir("/", root)
-            .build(&self.native, label.into());
+        let edge = FileOp::on(&None).mkdir("/", root).build(label.into());
         Definition::of(&edge)
     }
 
     async fn run(
         &self,
         definition: &Definition,
-        exporter: &str,
-        attrs: HashMap<String, String>,
-        inline_cache: bool,
+        wanted: Wanted,
     ) -> Result<SolveResponse, EngineError> {
+        match self.try_run(definition, wanted).await {
+            Ok(response) => Ok(response),
+            Err(refused) => Err(self.explain(definition, refused).await),
+        }
+    }
+
+    async fn try_run(
+        &self,
+        definition: &Definition,
+        wanted: Wanted,
+    ) -> Result<SolveResponse, Refused> {
         let inline = CacheOptionsEntry {
             r#type: "inline".to_owned(),
             attrs: HashMap::new(),
         };
         let request = SolveRequest {
-            r#ref: Nonce::random().as_str().to_owned(),
-            definition: Some(self.admit(definition)),
-            session: self.session.id.clone(),
             // Old daemons know only these two fields, new ones look at them only where `exporters` is empty.
-            exporter_deprecated: exporter.to_owned(),
-            exporter_attrs_deprecated: attrs.clone(),
+            exporter_deprecated: wanted.exporter.to_owned(),
+            exporter_attrs_deprecated: wanted.attrs.clone(),
             exporters: vec![Exporter {
-                r#type: exporter.to_owned(),
-                attrs,
+                r#type: wanted.exporter.to_owned(),
+                attrs: wanted.attrs,
             }],
             cache: Some(CacheOptions {
-                exports: inline_cache.then_some(inline).into_iter().collect(),
-                imports: self.cache_imports(),
+                exports: wanted.inline_cache.then_some(inline).into_iter().collect(),
                 ..CacheOptions::default()
             }),
-            ..SolveRequest::default()
+            ..self.request()
         };
-        let solving = self.start(request);
-        let result = tokio::select! {
-            () = self.stop.cancelled() => return Err(EngineError::Canceled),
-            result = solving.result => result,
+        let gateway = self.gateway(request);
+        let id = self.solve(&gateway, definition, true).await?;
+        let result = frontend::Result {
+            metadata: wanted.metadata,
+            result: Some(result::Result::Ref(Ref { id, def: None })),
+            ..frontend::Result::default()
         };
-        let _ = timeout(REPORTS, solving.reports).await;
-        match result.unwrap_or_else(|_| Err(Status::cancelled("stopped"))) {
-            Ok(response) => Ok(response),
-            Err(status) => Err(self
-                .explain(definition, Refused::Status(Box::new(status)))
-                .await),
-        }
+        self.give_back(&gateway, result).await
     }
 }

@@ -12,6 +12,7 @@ pub mod connect;
 pub mod dial;
 pub mod error;
 pub mod export;
+mod gateway;
 pub mod hearth;
 pub mod progress;
 pub mod session;

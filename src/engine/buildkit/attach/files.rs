@@ -101,6 +101,7 @@ impl FileSync for Files {
     ) -> Result<Response<Packets>, Status> {
         let name = request.metadata().get("dir-name");
         let name = name.and_then(|n| n.to_str().ok()).unwrap_or_default();
+        let name = &name.to_owned();
         let local = self
             .contexts
             .get(name)
@@ -126,14 +127,14 @@ impl FileSync for Files {
         let listing = Listing {
             out: out.clone(),
             index: Arc::clone(&index),
-            trouble: self.trouble.clone(),
+            trouble: Reporter::new(name, &self.trouble),
         };
         let sending = Sending {
             out,
             queue,
             index,
             contexts: Arc::clone(&self.contexts),
-            trouble: self.trouble.clone(),
+            trouble: Reporter::new(name, &self.trouble),
         };
         tokio::task::spawn_blocking(move || listing.run(&local));
         tokio::task::spawn_blocking(move || sending.run());
@@ -164,10 +165,31 @@ fn stat_packet(stat: Option<Stat>) -> Packet {
     }
 }
 
+/// Tells both the daemon and the user. The daemon's report alone would lose the path.
+struct Reporter {
+    name: String,
+    trouble: Trouble,
+}
+
+impl Reporter {
+    fn new(name: &str, trouble: &Trouble) -> Self {
+        Self {
+            name: name.to_owned(),
+            trouble: trouble.clone(),
+        }
+    }
+
+    fn fail(&self, out: &Out, text: &str) {
+        self.trouble.note(&self.name, text);
+        let error = packet(PacketType::PacketErr, 0, text.as_bytes().to_vec());
+        let _ = out.blocking_send(vec![error]);
+    }
+}
+
 struct Listing {
     out: Out,
     index: Index,
-    trouble: Trouble,
+    trouble: Reporter,
 }
 
 impl Listing {
@@ -187,7 +209,7 @@ impl Listing {
             ControlFlow::Continue(())
         });
         if let Err(error) = result {
-            fail(&self.out, &self.trouble, &error.to_string());
+            self.trouble.fail(&self.out, &error.to_string());
             return;
         }
         stats.push(stat_packet(None));
@@ -235,7 +257,7 @@ struct Sending {
     queue: mpsc::UnboundedReceiver<Wish>,
     index: Index,
     contexts: Arc<Contexts>,
-    trouble: Trouble,
+    trouble: Reporter,
 }
 
 impl Sending {
@@ -268,7 +290,7 @@ impl Sending {
                     };
                     let Some(path) = path else {
                         let text = format!("the daemon asked for file {id}, which is none");
-                        fail(&self.out, &self.trouble, &text);
+                        self.trouble.fail(&self.out, &text);
                         return;
                     };
                     match send_file(&path, id, &mut batch, &self.out) {
@@ -276,7 +298,7 @@ impl Sending {
                         Ok(false) => return,
                         Err(error) => {
                             let text = format!("cannot read `{}`: {error}", path.display());
-                            fail(&self.out, &self.trouble, &text);
+                            self.trouble.fail(&self.out, &text);
                             return;
                         }
                     }
@@ -284,13 +306,6 @@ impl Sending {
             }
         }
     }
-}
-
-/// Tells both the daemon and the user. The daemon's report alone would lose the path.
-fn fail(out: &Out, trouble: &Trouble, text: &str) {
-    trouble.note(text);
-    let error = packet(PacketType::PacketErr, 0, text.as_bytes().to_vec());
-    let _ = out.blocking_send(vec![error]);
 }
 
 /// Whether somebody is still listening.

@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::{
     tree::{Tree, TreeError},
-    trouble::Trouble,
+    trouble::{EXPORT, Trouble},
 };
 
 /// The directory that waits for an export. Docker 20.10 does not say which export it sends, so they run one at a time.
@@ -62,7 +62,7 @@ impl FileSend for Receiver {
         let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = receive(&runtime, inbound, &dest, &answers) {
-                trouble.note(&error.0);
+                trouble.note(EXPORT, &error.0);
                 let packet = packet(PacketType::PacketErr, 0, error.0.into_bytes());
                 let _ = answers.send(packet);
             }

