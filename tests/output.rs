@@ -433,6 +433,7 @@ fn a_protected_registry_takes_the_right_password_only() {
 /// Not a test: `BLD_MEASURE=IMAGE BLD_MEASURE_TO=HOST:PORT cargo test --test it -- --ignored measure --nocapture`.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "its whole purpose")]
 fn measure_pushes_of_our_own() {
     let Some(services) = services("measure_pushes_of_our_own") else {
         return;
