@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{diag::Diagnostic, syntax};
+use crate::{diag::{Diagnostic, words}, interp::BUILD_FILES, syntax};
 
 /// What a check found.
 pub struct Checked {
@@ -43,4 +43,14 @@ pub fn syntax_tree(
     let source = syntax::read(&shown, &bytes)?;
     let parsed = syntax::load(&source, &[]);
     Ok((syntax::json(&parsed.file, source_map), parsed.problems))
+}
+
+/// The build file of a directory.
+fn in_directory(dir: &Path) -> Result<PathBuf, Box<Diagnostic>> {
+    let found = BUILD_FILES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let message = format!("no build file found in `{}`", dir.display());
+        let looked = format!("looked for {}", words::either(&BUILD_FILES));
+        Box::new(Diagnostic::error("no-build-file", message).with_note(looked))
+    })
 }
