@@ -2,6 +2,7 @@
 //!
 //! Where and when to say it is decided elsewhere; here is only what. The sentences begin in lower case, end without a
 //! period, and keep the phrases that users of the language search for ("invalid number of arguments", "not found").
+//! The file is long and shallow on purpose: the tone of all messages can be reviewed in one sitting.
 
 use super::{ast::Keyword, flags};
 use crate::diag::{Diagnostic, Location, Severity, words};
