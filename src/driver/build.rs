@@ -56,6 +56,7 @@ pub async fn build(
     let executor = Arc::new(Executor::new(
         Arc::clone(&connection),
         lowering,
+        request.parallelism,
         stop.clone(),
     ));
     let images = Images::of_daemon(&request, &events, &executor, &docker);

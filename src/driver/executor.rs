@@ -1,9 +1,15 @@
 //! Executes steps of the plan on an engine: as soon as they are ready, each state once, and stops everything at the
 //! first failure.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use tokio::{sync::OnceCell, task::JoinSet};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,12 +29,24 @@ pub struct Executor {
     solved: OnceMap<Option<(Digest, u32)>, Result<Solved, EngineError>>,
     running: Mutex<JoinSet<()>>,
     failure: Mutex<Option<EngineError>>,
+    places: Semaphore,
     cancel: CancellationToken,
 }
 
+/// How often a solve is tried that the daemon's own bookkeeping broke off.
+const TRIES: u32 = 4;
+
 impl Executor {
     /// An executor that opens its build on `connection` when the first step is ready.
-    pub fn new(connection: Arc<Connection>, lowering: Lowering, cancel: CancellationToken) -> Self {
+    ///
+    /// At most `at_once` states are solved at the same time: a hundred at once make Docker 20.10 wait for itself until
+    /// it gives up, and are no faster.
+    pub fn new(
+        connection: Arc<Connection>,
+        lowering: Lowering,
+        at_once: usize,
+        cancel: CancellationToken,
+    ) -> Self {
         Self {
             connection,
             build: OnceCell::new(),
@@ -36,6 +54,7 @@ impl Executor {
             solved: OnceMap::default(),
             running: Mutex::default(),
             failure: Mutex::default(),
+            places: Semaphore::new(at_once),
             cancel,
         }
     }
@@ -73,8 +92,22 @@ impl Executor {
             .as_ref()
             .map(|edge| (edge.vertex.digest.clone(), edge.output));
         self.solved
-            .get_or_run(key, || async { self.build().await?.solve(state).await })
+            .get_or_run(key, || self.solve_patiently(state))
             .await
+    }
+
+    async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
+        let _place = self.places.acquire().await.expect("never closed");
+        let mut tries = 1;
+        loop {
+            match self.build().await?.solve(state).await {
+                Err(error) if tries < TRIES && broke_off(&error) => {
+                    tokio::time::sleep(Duration::from_millis(100) * tries).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Waits for everything that was started. The first failure is the one that counts.
@@ -120,4 +153,21 @@ impl Executor {
         }
         self.cancel.cancel();
     }
+}
+
+/// Whether the daemon lost its own thread, which is nobody's fault and goes away: its solver is shared by all builds, and
+/// these are the words in which it says that two of them met.
+fn broke_off(error: &EngineError) -> bool {
+    let words = match error {
+        EngineError::Step(failure) if failure.exit_code.is_none() => &failure.message,
+        EngineError::Other(text) => text,
+        _ => return false,
+    };
+    [
+        "flightcontrol",
+        "inconsistent graph state",
+        "failed to get edge",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
 }
