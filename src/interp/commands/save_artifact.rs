@@ -222,7 +222,9 @@ fn save_local(
         mode: None,
         keep_times: options.keep_times,
     })));
-    exec.ready.push(state);
+    if exec.state.pushed.is_none() {
+        exec.ready.push(state);
+    }
     let shown = exec.home.target(&exec.target);
     let artifact = if glob {
         format!("{shown}{dest}{base}")

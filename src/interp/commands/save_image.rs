@@ -72,7 +72,10 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if names.is_empty() && !cache_hint && cache_from.is_empty() {
         return Ok(());
     }
-    exec.ready.push(state);
+    // Before `wait-block` what is pushed is made after everything else, and only then.
+    if exec.state.pushed.is_none() {
+        exec.ready.push(state);
+    }
     exec.output(OutputKind::Image(ImageOutput {
         names,
         state,
