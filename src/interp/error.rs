@@ -218,14 +218,21 @@ pub(crate) fn too_deep(target: &str, limit: usize) -> Failure {
     )
 }
 
-pub(crate) fn function_too_deep(name: &str, limit: usize) -> Failure {
-    fail_hint(
-        "infinite-recursion",
-        format!(
-            "infinite recursion detected for function `{name}`: calls are nested more than {limit} deep"
-        ),
-        "the recursion needs a condition that ends it",
-    )
+pub(crate) fn nested_too_deep(name: &str, function: bool, limit: usize) -> Failure {
+    if function {
+        fail_hint(
+            "infinite-recursion",
+            format!(
+                "infinite recursion detected for function `{name}`: calls and blocks are nested {limit} deep"
+            ),
+            "the recursion needs a condition that ends it",
+        )
+    } else {
+        fail(
+            "nested-too-deep",
+            format!("blocks are nested more than {limit} deep"),
+        )
+    }
 }
 
 pub(crate) fn stopped(target: &str) -> Failure {

@@ -59,6 +59,8 @@ pub(crate) struct Exec {
     pub at: Location,
     /// The text of the current statement, for labels.
     pub text: String,
+    /// How many blocks the current statement is in, through all calls.
+    pub depth: usize,
     /// How many loops the current statement is in.
     pub loops: usize,
 }

@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// How deep calls may be nested.
-const MAX_CALLS: usize = 100;
-
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let (name, words) = command
         .args
@@ -46,9 +43,6 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return Err(error::unknown_function(text, &reference.name, &file).at(&place));
     };
     let shown = file.target(&reference.name);
-    if exec.frames.len() > MAX_CALLS {
-        return Err(error::function_too_deep(&shown, MAX_CALLS));
-    }
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();
