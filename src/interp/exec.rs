@@ -168,7 +168,7 @@ impl Exec {
             at: Some(at),
             undecided_by: self.undecided_by,
         };
-        session.ledger.link(link.from_to(Some(self.id), entry.id));
+        session.ledger.link(link.between(Some(self.id), entry.id));
         match session.visits.wait_edge(self.id, &entry) {
             Ok(edge) => Ok(Some((entry, edge))),
             Err(_) if self.undecided_by.is_some() => Ok(None),
@@ -227,7 +227,7 @@ pub(crate) struct LinkTo {
 }
 
 impl LinkTo {
-    pub fn from_to(self, from: Option<VisitId>, to: VisitId) -> Link {
+    pub fn between(self, from: Option<VisitId>, to: VisitId) -> Link {
         Link {
             from,
             to,

@@ -40,7 +40,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .map_err(|e| e.at(&place))?;
     let file = reached.file;
     let Some(recipe) = file.tree.function(&reference.name) else {
-        return Err(error::unknown_function(text, &reference.name, &file).at(&place));
+        return Err(error::unknown_function(text, &reference.name, &file.tree).at(&place));
     };
     let shown = file.target(&reference.name);
     let body = body(&file, recipe)?;

@@ -10,6 +10,7 @@ use crate::{
         exec::Exec,
         expand::How,
         state::SavedImage,
+        value::UNDECIDED,
     },
     oci::ImageRef,
     syntax::{ast::Command, dialect::Feature},
@@ -25,7 +26,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let mut names = Vec::new();
     for word in &command.args {
         let name = exec.expand_text(word, How::default()).await?;
-        if name != crate::interp::value::UNDECIDED && !name.contains("<undecided>") {
+        if !name.contains(UNDECIDED) {
             let place = exec.place(word);
             ImageRef::parse(&name).map_err(|why| error::bad_image(&name, &why).at(&place))?;
         }

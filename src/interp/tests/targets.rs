@@ -147,10 +147,10 @@ async fn references_lead_to_other_directories_and_nothing_is_inherited_there() {
     insta::assert_snapshot!(case.arg("X", "1").run("+t").await.plan(), @r"
     s0 +base: image alpine:latest
     s1 ./lib+base: image debian:latest
-    s2 ./lib+a: run s1 `a $X` X=0
-    s3 ./lib+a: run s1 `a $X` X=2
-    s4 ./lib+c: context x
-    s5 ./lib+c: copy s1 s4:/x -> / contents
+    s2 ./lib+a: run s1 `a $X` X=2
+    s3 ./lib+c: context x
+    s4 ./lib+c: copy s1 s3:/x -> / contents
+    s5 ./lib+a: run s1 `a $X` X=0
     s6 +b: run s0 `b`
     s7 ./lib+c: scratch
     s8 ./lib+c: copy s7 s6:/f -> /f keep-own
@@ -169,9 +169,9 @@ async fn platforms_are_chosen_by_build_and_from_and_inherited() {
     s2 +base [darwin/amd64]: image alpine:latest
     s3 +base [linux/arm64]: image alpine:latest
     s4 +b [linux/arm/v6]: image busybox:latest
-    s5 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/amd64
+    s5 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/arm64
     s6 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=darwin/amd64
-    s7 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/arm64
+    s7 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/amd64
     ");
 }
 

@@ -44,7 +44,7 @@ async fn variables_that_differ_are_undecided_afterwards() {
     s1 +t: test s0 `a` A=1 S=same
     s2 +t: run s0 `after` E=<undecided> A=<undecided> N=2 S=same
     s3 +b: run s0 `b $V` V=<undecided>
-    +t: image s2 <undecided> y:same => yes
+    +t: image s2 x:<undecided> y:same => yes
     ");
 }
 
@@ -78,7 +78,7 @@ async fn a_loop_is_planned_once() {
     s2 +t: run s0 `x $i` i=<undecided>
     s3 +t: decided by s1: each s2, else s0
     s4 +t: run s3 `after`
-    +b --i=<undecided>: image s0 <undecided> => decided by s1
+    +b --i=<undecided>: image s0 b:<undecided> => decided by s1
     ");
 }
 
