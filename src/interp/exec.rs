@@ -282,8 +282,9 @@ impl Start {
             args: Vec::new(),
             at: self
                 .file
-                .tree
-                .target(&self.target)
+                .recipe(&self.target)
+                .ok()
+                .flatten()
                 .map(|recipe| self.file.at(recipe.name_span)),
         };
         let run = {

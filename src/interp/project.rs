@@ -17,7 +17,7 @@ use crate::{
     diag::{Location, Span},
     syntax::{
         self, Parsed,
-        ast::{BuildFile, Recipe},
+        ast::{BuildFile, Recipe, RecipeKind},
         dialect::{Feature, FeatureSet, VersionNumber},
     },
 };
@@ -42,6 +42,8 @@ pub(crate) struct Loaded {
     pub features: FeatureSet,
     /// What can be said of its recipes without running them.
     pub statics: Statics,
+    /// Where in the tree the recipe of each target is: a file may have thousands.
+    targets: HashMap<String, usize>,
     ignore: OnceLock<Result<Arc<Ignore>, Failure>>,
 }
 
@@ -74,8 +76,8 @@ impl Loaded {
         if name == BASE {
             return Ok(None);
         }
-        match self.tree.target(name) {
-            Some(recipe) => Ok(Some(recipe)),
+        match self.targets.get(name) {
+            Some(at) => Ok(Some(&self.tree.recipes[*at])),
             None => Err(error::unknown_target(name, &self.tree)),
         }
     }
@@ -173,7 +175,15 @@ impl Project {
         for feature in &self.overrides {
             features.insert(*feature);
         }
+        let mut targets = HashMap::new();
+        for (at, recipe) in parsed.file.recipes.iter().enumerate() {
+            if recipe.kind == RecipeKind::Target {
+                // Of two with one name (reported) the first counts.
+                targets.entry(recipe.name.clone()).or_insert(at);
+            }
+        }
         Ok(Arc::new(Loaded {
+            targets,
             dir: dir.to_path_buf(),
             path: path.to_path_buf(),
             shown: match self.show(dir) {
