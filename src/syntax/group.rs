@@ -54,8 +54,11 @@ mod tests {
 
     #[test]
     fn the_closer_of_the_outermost_opener_ends_a_group() {
-        let (words, open) = grouped("(+t/x  --a='b )' c) $(( 1 + 2 )) d");
-        assert_eq!(words, ["(+t/x --a='b )", "' c) $(( 1 + 2 )) d"]);
+        let (words, open) = grouped("(+t/x  --a='b ) c $(( 1 + 2 )) d");
+        assert_eq!(words, ["(+t/x --a='b )", "c", "$(( 1 + 2 ))", "d"]);
+        assert_eq!(open, None);
+        let (words, open) = grouped(r"echo it\'s  fine");
+        assert_eq!(words, ["echo", r"it\'s fine"]);
         assert_eq!(open, Some('\''));
         let (words, open) = grouped("(+t/x --a=\"b c\") d");
         assert_eq!(words, ["(+t/x --a=\"b c\")", "d"]);

@@ -11,7 +11,7 @@ use super::{
     problem,
     problems::Problems,
 };
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Location, Span};
 
 /// What a `statement` pair turned out to be.
 pub(super) enum Line {
@@ -35,8 +35,11 @@ pub(super) fn read(statement: Pair<'_, Rule>, problems: &mut Problems) -> Line {
             Rule::comment | Rule::continuation => {}
             rule => {
                 let opener = span(&pair);
-                problems.push(opener, unclosed(rule, pair.as_str()));
                 let start = form.as_ref().map_or(opener.start, |f| span(f).start);
+                let command = problems.location(Span { start, end: start });
+                let before = command.line() < problems.location(opener).line();
+                let problem = unclosed(rule, pair.as_str(), before.then_some(command));
+                problems.push(opener, problem);
                 return Line::Bad(Span {
                     start: start.min(opener.start),
                     end: opener.end,
@@ -296,10 +299,27 @@ fn unknown(form: Pair<'_, Rule>, problems: &mut Problems) -> Line {
     Line::Bad(place)
 }
 
-fn unclosed(rule: Rule, text: &str) -> crate::diag::Diagnostic {
+/// The words of one logical line behind its keyword, one by one; `=` of an assignment is a word of its own.
+pub(super) fn raw_words(line: &str) -> Vec<String> {
+    let Ok(pairs) = FileGrammar::parse(Rule::statement, line) else {
+        return Vec::new();
+    };
+    pairs
+        .flatten()
+        .filter(|pair| {
+            matches!(
+                pair.as_rule(),
+                Rule::word | Rule::option | Rule::key | Rule::equals | Rule::value | Rule::pair_key
+            )
+        })
+        .map(|pair| without_continuations(pair.as_str()))
+        .collect()
+}
+
+fn unclosed(rule: Rule, text: &str, command: Option<Location>) -> Diagnostic {
     match rule {
-        Rule::unclosed_double => problem::unclosed_quote('"', text),
-        Rule::unclosed_single => problem::unclosed_quote('\'', text),
+        Rule::unclosed_double => problem::unclosed_quote('"', text, command),
+        Rule::unclosed_single => problem::unclosed_quote('\'', text, command),
         Rule::unclosed_shell => problem::unclosed_shell_out(text),
         Rule::lone_backslash => problem::lone_backslash(),
         rule => unreachable!("{rule:?} is not part of a statement"),

@@ -3,6 +3,9 @@
 //! [`read`] takes bytes in, [`parse`] turns text into the tree of [`ast`] by the grammar in `grammar/` (prose beside it),
 //! [`validate`] judges the tree by the dialect that its `VERSION` line asks for. Both collect problems instead of stopping
 //! at the first; [`load`] is both at once.
+//!
+//! Some problems make a file unusable ([`Parsed::fatal`]); the others count only where their statement is executed
+//! ([`Parsed::errors_in`]), because a recipe that nobody builds must not stop those that somebody does.
 
 pub mod ast;
 pub mod builtins;
@@ -13,6 +16,7 @@ mod flag_reader;
 mod flags;
 mod grammar;
 mod group;
+mod json;
 mod line;
 mod parser;
 mod problem;
@@ -24,6 +28,7 @@ mod version;
 mod walk;
 pub mod words;
 
+pub use json::json;
 pub use parser::{Parsed, parse};
 pub use read::read;
 pub use validate::{load, validate};

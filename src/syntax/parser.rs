@@ -12,7 +12,7 @@ use super::{
     tree::{Builder, Header},
     version,
 };
-use crate::diag::{Diagnostic, SourceFile, Span};
+use crate::diag::{Diagnostic, Severity, SourceFile, Span};
 
 /// A tree, and everything that is wrong with the file as far as the parser sees.
 #[derive(Debug)]
@@ -21,6 +21,24 @@ pub struct Parsed {
     pub file: BuildFile,
     /// In the order of the file.
     pub problems: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// The errors with which nothing of the file can be built: what the language refuses while it reads.
+    pub fn fatal(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.problems.iter().filter(|p| problem::is_fatal(p))
+    }
+
+    /// The errors that begin within a statement. Whoever executes the statement stops with them; a statement that is never
+    /// executed may hold any, as in the reference.
+    pub fn errors_in(&self, span: Span) -> impl Iterator<Item = &Diagnostic> {
+        let start = |p: &Diagnostic| p.at.as_ref().map_or(0, |at| at.span.start);
+        let from = self.problems.partition_point(|p| start(p) < span.start);
+        self.problems[from..]
+            .iter()
+            .take_while(move |p| start(p) < span.end)
+            .filter(|p| p.severity == Severity::Error)
+    }
 }
 
 /// Parses a file. Total: any text gives a tree.

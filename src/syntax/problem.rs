@@ -2,12 +2,61 @@
 //!
 //! Where and when to say it is decided elsewhere; here is only what. The sentences begin in lower case, end without a
 //! period, and keep the phrases that users of the language search for ("invalid number of arguments", "not found").
+//! The file is long and shallow on purpose: the tone of all messages can be reviewed in one sitting.
 
 use super::{ast::Keyword, flags};
-use crate::diag::{Diagnostic, Location, words};
+use crate::diag::{Diagnostic, Location, Severity, words};
 
 fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code, message)
+}
+
+/// A command has too few or too many words.
+pub(super) const WRONG_NUMBER: &str = "wrong-number-of-arguments";
+
+/// The codes of errors that make the whole file unusable, whatever is built.
+const FATAL: &[&str] = &[
+    "duplicate-name",
+    "file-too-large",
+    "indented-base",
+    "invalid-key",
+    "invalid-name",
+    "malformed-header",
+    "malformed-version",
+    "misplaced-version",
+    "missing-equals",
+    "missing-key",
+    "missing-value",
+    "missing-version",
+    "not-utf8",
+    "reserved-name",
+    "stray-block-part",
+    "too-deep",
+    "trailing-backslash",
+    "unclosed-block",
+    "unclosed-quote",
+    "unclosed-shell-out",
+    "unindented-statement",
+    "unknown-command",
+    "unknown-version-flag",
+    "unsupported-version",
+    "version-flag-value",
+    "words-after-keyword",
+];
+
+/// Whether nothing of the file can be built.
+pub(super) fn is_fatal(problem: &Diagnostic) -> bool {
+    problem.severity == Severity::Error && FATAL.contains(&problem.code)
+}
+
+/// The name that was meant. Comparing costs the product of the lengths, and no name is long.
+pub(super) fn nearest<'a>(
+    written: &str,
+    valid: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    (written.len() <= 64)
+        .then(|| words::nearest(written, valid))
+        .flatten()
 }
 
 /// Adds `did you mean …?`.
@@ -53,14 +102,24 @@ pub(super) fn too_large(name: &str, limit: usize) -> Diagnostic {
 
 // ------------------------------------------------------------------------------------------------ lines and words
 
-pub(super) fn unclosed_quote(quote: char, text: &str) -> Diagnostic {
-    let text = short(text);
-    error(
+/// `command` is where the logical line begins, if that is on an earlier physical line.
+pub(super) fn unclosed_quote(quote: char, text: &str, command: Option<Location>) -> Diagnostic {
+    let shown = short(text);
+    let mut problem = error(
         "unclosed-quote",
-        format!("syntax error: the quote in `{text}` is not closed"),
+        format!("syntax error: the quote in `{shown}` is not closed"),
     )
-    .label("opened here")
-    .hint(format!(
+    .label("opened here");
+    if let Some(at) = command {
+        problem = problem.related(
+            at,
+            "the command begins here; a quote of it may close too late",
+        );
+    }
+    if quote == '"' && text.contains("$(") {
+        problem = problem.hint("a `$(` in quotes is closed with `)` on its line, too");
+    }
+    problem.hint(format!(
         "close it with `{quote}`, or write `\\{quote}` for the character itself"
     ))
 }
@@ -94,7 +153,7 @@ pub(super) fn lone_backslash() -> Diagnostic {
 
 pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     let shown = short(word);
-    let upper = word.to_ascii_uppercase();
+    let upper = word.get(..64).unwrap_or(word).to_ascii_uppercase();
     let first = upper.split(|c: char| !c.is_ascii_uppercase()).next();
     let problem = error(
         "unknown-command",
@@ -131,8 +190,10 @@ pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     if let Some(keyword) = glued {
         return problem.hint(format!("write a blank after `{keyword}`"));
     }
-    let near = words::nearest(&upper, Keyword::ALL.iter().map(|k| k.text()));
-    suggesting(problem, near.map(str::to_owned))
+    match nearest(&upper, Keyword::ALL.iter().map(|k| k.text())) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint("a line begins with a command such as `RUN`, or goes on from the line above if that ends with a backslash"),
+    }
 }
 
 // ------------------------------------------------------------------------------------------------ headers and blocks
@@ -443,7 +504,7 @@ pub(super) fn refused_flag(keyword: Keyword, flag: &str, instead: &str) -> Diagn
 pub(super) fn no_words(keyword: Keyword) -> Diagnostic {
     let word = keyword.text();
     let problem = error(
-        "wrong-number-of-arguments",
+        WRONG_NUMBER,
         format!("invalid number of arguments for {word}: there is none"),
     );
     with_usage(problem, keyword)
@@ -613,16 +674,13 @@ pub(super) fn wrong_count(keyword: Keyword, found: usize) -> Diagnostic {
         (0, _) => format!("invalid number of arguments for {word}: there is none"),
         (n, _) => format!("invalid number of arguments for {word}: {n}"),
     };
-    with_usage(error("wrong-number-of-arguments", message), keyword)
+    with_usage(error(WRONG_NUMBER, message), keyword)
 }
 
 pub(super) fn takes_no_arguments(keyword: Keyword) -> Diagnostic {
     let word = keyword.text();
-    error(
-        "wrong-number-of-arguments",
-        format!("{word} takes no arguments"),
-    )
-    .hint(format!("delete what follows `{word}`"))
+    error(WRONG_NUMBER, format!("{word} takes no arguments"))
+        .hint(format!("delete what follows `{word}`"))
 }
 
 pub(super) fn from_as(name: &str) -> Diagnostic {
@@ -687,7 +745,7 @@ pub(super) fn missing_artifact_path(word: &str) -> Diagnostic {
 pub(super) fn save_artifact_words() -> Diagnostic {
     with_usage(
         error(
-            "wrong-number-of-arguments",
+            WRONG_NUMBER,
             "invalid number of arguments for SAVE ARTIFACT",
         ),
         Keyword::SaveArtifact,
@@ -696,7 +754,7 @@ pub(super) fn save_artifact_words() -> Diagnostic {
 
 pub(super) fn push_without_name() -> Diagnostic {
     error(
-        "wrong-number-of-arguments",
+        WRONG_NUMBER,
         "invalid number of arguments for SAVE IMAGE --push: there is no image name",
     )
     .hint("name the image to push: `SAVE IMAGE --push registry/name:tag`")
@@ -704,10 +762,7 @@ pub(super) fn push_without_name() -> Diagnostic {
 
 pub(super) fn import_words() -> Diagnostic {
     with_usage(
-        error(
-            "wrong-number-of-arguments",
-            "invalid number of arguments for IMPORT",
-        ),
+        error(WRONG_NUMBER, "invalid number of arguments for IMPORT"),
         Keyword::Import,
     )
 }
@@ -791,7 +846,7 @@ pub(super) fn for_without_in(second: &str) -> Diagnostic {
 pub(super) fn for_too_short() -> Diagnostic {
     with_usage(
         error(
-            "wrong-number-of-arguments",
+            WRONG_NUMBER,
             "invalid number of arguments for FOR: not enough arguments",
         ),
         Keyword::For,
@@ -851,10 +906,7 @@ pub(super) fn finally_flag(flag: &str) -> Diagnostic {
 }
 
 pub(super) fn with_docker_words() -> Diagnostic {
-    let problem = error(
-        "wrong-number-of-arguments",
-        "WITH DOCKER takes flags only, no arguments",
-    );
+    let problem = error(WRONG_NUMBER, "WITH DOCKER takes flags only, no arguments");
     with_usage(problem, Keyword::WithDocker)
 }
 
@@ -925,16 +977,13 @@ pub(super) fn healthcheck_exec() -> Diagnostic {
 }
 
 pub(super) fn healthcheck_words() -> Diagnostic {
-    let problem = error(
-        "wrong-number-of-arguments",
-        "invalid arguments for HEALTHCHECK",
-    );
+    let problem = error(WRONG_NUMBER, "invalid arguments for HEALTHCHECK");
     with_usage(problem, Keyword::Healthcheck)
 }
 
 pub(super) fn healthcheck_empty() -> Diagnostic {
     let problem = error(
-        "wrong-number-of-arguments",
+        WRONG_NUMBER,
         "invalid number of arguments for HEALTHCHECK CMD: there is none",
     );
     with_usage(problem, Keyword::Healthcheck)

@@ -53,7 +53,7 @@ pub(super) fn check(view: &View<'_>, command: &Command, problems: &mut Problems)
 
 /// `FROM x AS y` is reported elsewhere.
 fn is_as(args: &[Word]) -> bool {
-    args.len() == 2 && args[0].text == "AS"
+    args.len() == 2 && args[0].text.eq_ignore_ascii_case("AS")
 }
 
 fn reserved(view: &View<'_>, key: &str, span: Span, problems: &mut Problems) {

@@ -9,7 +9,7 @@ use crate::syntax::{
 };
 
 pub(super) fn check(command: &Command, problems: &mut Problems) {
-    let words = command.args.len();
+    let words = command.exec.as_ref().map_or(command.args.len(), Vec::len);
     let count = |fine: bool, problems: &mut Problems| {
         if !fine {
             let problem = problem::wrong_count(command.keyword, words);
@@ -19,12 +19,10 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
     match command.keyword {
         Keyword::From => from(command, problems),
         Keyword::Run => {
-            let words = command.exec.as_ref().map_or(words, Vec::len);
             count(words > 0 || command.flag("entrypoint").is_some(), problems);
             literals::network(command, problems);
         }
         Keyword::If | Keyword::ElseIf => {
-            let words = command.exec.as_ref().map_or(words, Vec::len);
             count(words > 0, problems);
         }
         Keyword::Copy => copy(command, problems),
@@ -44,7 +42,6 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
         Keyword::GitClone => count(words == 2, problems),
         Keyword::Workdir | Keyword::User => count(words == 1, problems),
         Keyword::Volume => {
-            let words = command.exec.as_ref().map_or(words, Vec::len);
             count(words > 0, problems);
         }
         Keyword::Label => labels(command, problems),
@@ -78,7 +75,7 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
 fn from(command: &Command, problems: &mut Problems) {
     match command.args.as_slice() {
         [] => problems.push(command.span, problem::wrong_count(Keyword::From, 0)),
-        [_, word, name] if word.text == "AS" => {
+        [_, word, name] if word.text.eq_ignore_ascii_case("AS") => {
             problems.push(word.span.to(name.span), problem::from_as(&name.text));
         }
         [image, first, ..] if !is_dynamic(image) && !image.text.contains('+') => {

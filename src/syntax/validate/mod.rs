@@ -20,9 +20,10 @@ use super::{
     ast::{Block, BuildFile, RecipeKind},
     dialect::{Feature, FeatureSet, VersionNumber},
     parser::{Parsed, parse},
+    problem,
     problems::{Problems, sort},
 };
-use crate::diag::{Diagnostic, SourceFile};
+use crate::diag::{Diagnostic, Severity, SourceFile};
 
 /// What is wrong with a tree. `overrides` are features that the command line turns on in every file.
 pub fn validate(file: &BuildFile, overrides: &[Feature]) -> Vec<Diagnostic> {
@@ -54,7 +55,29 @@ pub fn load(source: &Arc<SourceFile>, overrides: &[Feature]) -> Parsed {
     let mut parsed = parse(source);
     parsed.problems.extend(validate(&parsed.file, overrides));
     sort(&mut parsed.problems);
+    parsed.problems = without_consequences(parsed.problems);
     parsed
+}
+
+/// A command whose flags or words could not be read has the wrong number of words as a consequence: that is dropped.
+fn without_consequences(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |p: &Diagnostic| p.at.as_ref().map(|at| at.span).unwrap_or_default();
+    let is_consequence = |n: usize, problem: &Diagnostic| {
+        problem.code == problem::WRONG_NUMBER
+            && problems[n + 1..]
+                .iter()
+                .take_while(|p| place(p).start < place(problem).end)
+                .any(|p| p.severity == Severity::Error && p.code != problem::WRONG_NUMBER)
+    };
+    let keep: Vec<bool> = problems
+        .iter()
+        .enumerate()
+        .map(|(n, p)| !is_consequence(n, p))
+        .collect();
+    let mut keep = keep.into_iter();
+    let mut problems = problems;
+    problems.retain(|_| keep.next().unwrap_or(true));
+    problems
 }
 
 /// A tree, and what it means in its dialect.

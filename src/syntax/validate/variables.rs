@@ -13,6 +13,7 @@ use crate::{
         builtins,
         dialect::Feature,
         flag_reader::truth,
+        line::is_key,
         problem,
         problems::Problems,
     },
@@ -153,7 +154,8 @@ impl<'a> Frame<'a> {
                 return;
             };
             let name = pair.key.text.as_str();
-            if command.keyword != Keyword::Set || lets.contains(name) {
+            // A key that is none has been reported.
+            if command.keyword != Keyword::Set || lets.contains(name) || !is_key(name) {
                 return;
             }
             let problem = match self.args.get(name) {
