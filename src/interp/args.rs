@@ -68,6 +68,9 @@ impl Exec {
                     (key, self.expand(next, VALUE).await?)
                 }
             };
+            if key.is_empty() {
+                return Err(error::not_an_arg(first).at(&place));
+            }
             self.check_key(&key).map_err(|e| e.at(&place))?;
             args.push(BuildArg { key, value });
         }

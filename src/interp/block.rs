@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     commands,
-    error::{self, Result},
+    error::{self, Failure, Result},
     exec::Exec,
     probe::Answer,
 };
@@ -16,10 +16,22 @@ use crate::{
     },
 };
 
+/// How deep blocks and calls of functions may stand inside each other: as deep as the stack of a thread safely holds.
+const MAX_NESTING: usize = 100;
+
 impl Exec {
     /// Executes statements in order.
     pub fn block<'a>(&'a mut self, block: &'a Block) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            if self.depth == MAX_NESTING {
+                let name = self.frame().name.clone();
+                return Err(error::nested_too_deep(
+                    &name,
+                    self.frames.len() > 1,
+                    MAX_NESTING,
+                ));
+            }
+            self.depth += 1;
             let statements: Vec<&Statement> = block.statements().collect();
             self.look_ahead(&statements);
             let mut variables = false;
@@ -35,6 +47,7 @@ impl Exec {
                 variables = is_variable;
                 self.statement(statement).await?;
             }
+            self.depth -= 1;
             Ok(())
         })
     }
@@ -43,15 +56,21 @@ impl Exec {
     async fn statement(&mut self, statement: &Statement) -> Result<()> {
         self.stand_at(statement);
         let at = self.at.clone();
-        let result = match statement {
-            Statement::Command(command) => self.command(command).await,
-            Statement::If(s) => self.if_statement(s).await,
-            Statement::For(s) => self.for_statement(s).await,
-            Statement::Wait(s) => self.wait_statement(s).await,
-            Statement::WithDocker(_) => Err(error::not_yet("WITH DOCKER")),
-            Statement::Try(_) => Err(error::not_yet("TRY")),
-        };
+        let result = self.begin(statement).await;
         result.map_err(|failure| failure.at(&at))
+    }
+
+    /// The work of a statement, in a box: what the work of all kinds of statements needs lies on the stack only while this
+    /// function runs, and not once for every level of nesting.
+    fn begin<'a>(&'a mut self, statement: &'a Statement) -> BoxFuture<'a, Result<()>> {
+        match statement {
+            Statement::Command(command) => self.command(command),
+            Statement::If(s) => Box::pin(self.if_statement(s)),
+            Statement::For(s) => Box::pin(self.for_statement(s)),
+            Statement::Wait(s) => Box::pin(self.wait_statement(s)),
+            Statement::WithDocker(_) => failed(error::not_yet("WITH DOCKER")),
+            Statement::Try(_) => failed(error::not_yet("TRY")),
+        }
     }
 
     /// Makes a statement the current one. A block is shown by its opener.
@@ -71,20 +90,20 @@ impl Exec {
         self.text = one_line(self.at.text());
     }
 
-    async fn command(&mut self, command: &Command) -> Result<()> {
-        if self.state.after_push {
-            self.check_after_push(command)?;
+    fn command<'a>(&'a mut self, command: &'a Command) -> BoxFuture<'a, Result<()>> {
+        if let Err(failure) = self.check_after_push(command) {
+            return failed(failure);
         }
         match command.keyword {
-            Keyword::From => commands::from::run(self, command).await,
-            Keyword::Run => commands::run::run(self, command).await,
-            Keyword::Copy => commands::copy::run(self, command).await,
-            Keyword::SaveArtifact => commands::save_artifact::run(self, command).await,
-            Keyword::SaveImage => commands::save_image::run(self, command).await,
-            Keyword::Build => commands::build::run(self, command).await,
-            Keyword::Arg => commands::arg::run(self, command).await,
-            Keyword::Let => commands::variable::run_let(self, command).await,
-            Keyword::Set => commands::variable::run_set(self, command).await,
+            Keyword::From => Box::pin(commands::from::run(self, command)),
+            Keyword::Run => Box::pin(commands::run::run(self, command)),
+            Keyword::Copy => Box::pin(commands::copy::run(self, command)),
+            Keyword::SaveArtifact => Box::pin(commands::save_artifact::run(self, command)),
+            Keyword::SaveImage => Box::pin(commands::save_image::run(self, command)),
+            Keyword::Build => Box::pin(commands::build::run(self, command)),
+            Keyword::Arg => Box::pin(commands::arg::run(self, command)),
+            Keyword::Let => Box::pin(commands::variable::run_let(self, command)),
+            Keyword::Set => Box::pin(commands::variable::run_set(self, command)),
             Keyword::Env
             | Keyword::Workdir
             | Keyword::User
@@ -92,18 +111,18 @@ impl Exec {
             | Keyword::Entrypoint
             | Keyword::Expose
             | Keyword::Volume
-            | Keyword::Label => commands::config::run(self, command).await,
-            Keyword::Healthcheck => commands::healthcheck::run(self, command).await,
-            Keyword::Do => commands::function::run(self, command).await,
-            Keyword::Import => commands::import::run(self, command).await,
-            Keyword::Host => commands::host::run(self, command).await,
+            | Keyword::Label => Box::pin(commands::config::run(self, command)),
+            Keyword::Healthcheck => Box::pin(commands::healthcheck::run(self, command)),
+            Keyword::Do => Box::pin(commands::function::run(self, command)),
+            Keyword::Import => Box::pin(commands::import::run(self, command)),
+            Keyword::Host => Box::pin(commands::host::run(self, command)),
             // Validated while the file was read; nothing depends on it any more.
-            Keyword::Version | Keyword::Project => Ok(()),
+            Keyword::Version | Keyword::Project => Box::pin(async { Ok(()) }),
             Keyword::Function | Keyword::Command => {
-                Err(error::function_keyword_here(command.keyword))
+                failed(error::function_keyword_here(command.keyword))
             }
             Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
-                Err(error::not_supported(command.keyword))
+                failed(error::not_supported(command.keyword))
             }
             Keyword::Cache
             | Keyword::GitClone
@@ -118,12 +137,15 @@ impl Exec {
             | Keyword::If
             | Keyword::Try
             | Keyword::Wait
-            | Keyword::WithDocker => Err(error::not_yet(command.keyword.text())),
+            | Keyword::WithDocker => failed(error::not_yet(command.keyword.text())),
         }
     }
 
     /// Before `wait-block`, pushes are a phase of their own: what comes after one cannot be part of the build.
     fn check_after_push(&self, command: &Command) -> Result<()> {
+        if !self.state.after_push {
+            return Ok(());
+        }
         let push = command.keyword == Keyword::Run && command.flag("push").is_some();
         let save = matches!(command.keyword, Keyword::SaveArtifact | Keyword::SaveImage);
         if push || save {
@@ -262,6 +284,10 @@ impl Exec {
     pub fn pushes_in_place(&self) -> bool {
         self.has(Feature::WaitBlock)
     }
+}
+
+fn failed<'a>(failure: Failure) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async { Err(failure) })
 }
 
 /// The text of a statement in one line, without continuations.

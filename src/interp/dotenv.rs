@@ -1,166 +1,272 @@
-//! `.env`, `.arg` and `.secret`: `K=V` lines (language specification, 7.3).
+//! `.env`, `.arg` and `.secret`: names with values (language specification, 7.3).
 //!
-//! `export K=V`, `#` comments, quotes, escapes in double quotes, `$K` and `${K}` of earlier lines. A value never appears
-//! in an error: the file may hold secrets.
+//! `K=V` and `export K=V`, one a line; `#` begins a comment; single quotes are literal, double quotes know escapes, and
+//! both may go over lines; `$K` and `${K}` mean an earlier line of the file.
 
-use std::{collections::HashMap, fs, io, path::Path};
+use std::sync::Arc;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Location, SourceFile, Span};
 
-/// Reads the named file, else `default` in `cwd`. A missing default file is no error, a missing named one is.
-pub fn read(
-    named: Option<&Path>,
-    cwd: &Path,
-    default: &str,
-) -> Result<Vec<(String, String)>, Box<Diagnostic>> {
-    let path = named.map_or_else(|| cwd.join(default), |named| cwd.join(named));
-    let shown = named.map_or_else(|| default.to_owned(), |named| named.display().to_string());
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if named.is_none() && e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => {
-            let message = format!("cannot read `{shown}`: {e}");
-            return Err(Box::new(Diagnostic::error("dotenv-unreadable", message)));
-        }
-    };
-    parse(&text).map_err(|(line, why)| {
-        let message = format!("`{shown}`, line {line}: {why}");
-        Box::new(
-            Diagnostic::error("dotenv-syntax", message)
-                .hint("write one `KEY=value` a line; quote a value that has blanks or `#`"),
-        )
-    })
+/// One line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// The value, quotes taken off.
+    pub value: String,
+    /// The name in the file.
+    pub at: Location,
 }
 
-/// All pairs in order, or the line that cannot be read and why.
-fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'static str)> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    let mut known: HashMap<String, String> = HashMap::new();
-    let mut lines = text.lines().enumerate();
-    while let Some((at, line)) = lines.next() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
+/// Reads a file's text. No message ever shows a value: it may be a secret.
+pub fn parse(name: &str, text: &str) -> Result<Vec<Entry>, Box<Diagnostic>> {
+    let file = Arc::new(SourceFile::new(name, text));
+    let mut reader = Reader {
+        file: &file,
+        at: text.len() - text.trim_start_matches('\u{feff}').len(),
+        entries: Vec::new(),
+    };
+    while reader.line()? {}
+    Ok(reader.entries)
+}
+
+struct Reader<'a> {
+    file: &'a Arc<SourceFile>,
+    at: usize,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        let file: &'a SourceFile = self.file;
+        &file.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn skip(&mut self, stop: impl Fn(char) -> bool) {
+        let rest = self.rest();
+        self.at += rest.find(stop).unwrap_or(rest.len());
+    }
+
+    fn blanks(&mut self) {
+        self.skip(|c| c != ' ' && c != '\t');
+    }
+
+    fn error(&self, from: usize, message: &str) -> Box<Diagnostic> {
+        let at = Location::new(self.file, Span::new(from, self.at.max(from)));
+        Box::new(
+            Diagnostic::error("dotenv", message)
+                .at(at)
+                .hint("a line is `NAME=value`; `#` begins a comment, quotes protect blanks"),
+        )
+    }
+
+    /// Reads one entry; false at the end of the file.
+    fn line(&mut self) -> Result<bool, Box<Diagnostic>> {
+        self.skip(|c| !c.is_whitespace());
+        match self.peek() {
+            None => return Ok(false),
+            Some('#') => {
+                self.skip(|c| c == '\n');
+                return Ok(true);
+            }
+            Some(_) => {}
         }
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        let Some((key, rest)) = line.split_once('=') else {
-            return Err((at + 1, "there is no `=`"));
-        };
-        let key = key.trim_end();
-        let valid = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let mut start = self.at;
+        self.name();
+        if &self.file.text[start..self.at] == "export" {
+            self.blanks();
+            if !matches!(self.peek(), Some('=' | ':')) {
+                start = self.at;
+                self.name();
+            }
+        }
+        let name = self.file.text[start..self.at].to_owned();
+        let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !valid {
-            return Err((at + 1, "the key is not a name"));
+            self.skip(|c| c == '\n');
+            return Err(self.error(start, "expected a name at the start of the line"));
         }
-        let mut raw = rest.trim_start().to_owned();
-        // A quoted value may go over several lines.
-        while let Some(quote @ ('"' | '\'')) = raw.chars().next() {
-            if closing(&raw, quote).is_some() {
+        let at = Location::new(self.file, Span::new(start, self.at));
+        self.blanks();
+        if self.peek() != Some('=') {
+            return Err(self.error(start, &format!("expected `=` behind `{name}`")));
+        }
+        self.at += 1;
+        self.blanks();
+        let value = match self.peek() {
+            Some(quote @ ('\'' | '"')) => self.quoted(quote, &name)?,
+            _ => self.unquoted(),
+        };
+        self.entries.push(Entry { name, value, at });
+        Ok(true)
+    }
+
+    fn name(&mut self) {
+        self.skip(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')));
+    }
+
+    /// To the end of the line, or to a comment.
+    fn unquoted(&mut self) -> String {
+        let line = self.rest();
+        let line = &line[..line.find('\n').unwrap_or(line.len())];
+        self.at += line.len();
+        let comment = line
+            .char_indices()
+            .find(|(at, c)| *c == '#' && (*at == 0 || line[..*at].ends_with([' ', '\t'])));
+        let text = comment.map_or(line, |(at, _)| &line[..at]);
+        self.with_references(text.trim())
+    }
+
+    fn quoted(&mut self, quote: char, name: &str) -> Result<String, Box<Diagnostic>> {
+        let start = self.at;
+        self.at += 1;
+        let rest = self.rest();
+        let mut end = None;
+        let mut escaped = false;
+        for (at, c) in rest.char_indices() {
+            if c == quote && !escaped {
+                end = Some(at);
                 break;
             }
-            let Some((_, more)) = lines.next() else {
-                return Err((at + 1, "the quote is not closed"));
-            };
-            raw.push('\n');
-            raw.push_str(more);
+            escaped = c == '\\' && !escaped && quote == '"';
         }
-        let value = value(&raw, &known);
-        known.insert(key.to_owned(), value.clone());
-        pairs.push((key.to_owned(), value));
-    }
-    Ok(pairs)
-}
-
-/// Where the quote that begins the text ends.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    text.char_indices().skip(1).find_map(|(at, c)| {
-        let ends = c == quote && !escaped;
-        escaped = quote == '"' && c == '\\' && !escaped;
-        ends.then_some(at)
-    })
-}
-
-fn value(raw: &str, known: &HashMap<String, String>) -> String {
-    match raw.chars().next() {
-        Some('\'') => raw[1..closing(raw, '\'').unwrap_or(raw.len())].to_owned(),
-        Some('"') => expand(&raw[1..closing(raw, '"').unwrap_or(raw.len())], known, true),
-        _ => {
-            let end = raw.find(" #").unwrap_or(raw.len());
-            expand(raw[..end].trim_end(), known, false)
+        let Some(end) = end else {
+            self.at = start + 1;
+            return Err(self.error(start, &format!("the quote of `{name}` is not closed")));
+        };
+        self.at += end + 1;
+        let after = self.at;
+        self.blanks();
+        if !matches!(self.peek(), None | Some('\n' | '\r' | '#')) {
+            self.skip(|c| c == '\n');
+            return Err(self.error(
+                after,
+                &format!("unexpected text behind the quoted value of `{name}`"),
+            ));
         }
+        self.skip(|c| c == '\n');
+        let inner = &rest[..end];
+        Ok(if quote == '"' {
+            self.with_references(inner)
+        } else {
+            inner.to_owned()
+        })
     }
-}
 
-/// Puts values in the place of `$K` and `${K}`; in double quotes, reads escapes.
-fn expand(text: &str, known: &HashMap<String, String>, escapes: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' if escapes || chars.peek() == Some(&'$') => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('r') => out.push('\r'),
-                Some('t') => out.push('\t'),
-                Some(other) => out.push(other),
-                None => out.push('\\'),
-            },
-            '$' => {
-                let braced = chars.next_if_eq(&'{').is_some();
-                let mut name = String::new();
-                while let Some(n) = chars.next_if(|n| n.is_ascii_alphanumeric() || *n == '_') {
-                    name.push(n);
+    /// Escapes and references of a value.
+    fn with_references(&self, text: &str) -> String {
+        let mut value = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '\\' => {
+                    let next = rest.chars().next();
+                    rest = &rest[next.map_or(0, char::len_utf8)..];
+                    match next {
+                        Some('n') => value.push('\n'),
+                        Some('r') => value.push('\r'),
+                        Some('t') => value.push('\t'),
+                        Some(other @ ('"' | '\\' | '$' | '\'')) => value.push(other),
+                        Some(other) => value.extend(['\\', other]),
+                        None => value.push('\\'),
+                    }
                 }
-                if braced {
-                    chars.next_if_eq(&'}');
+                '$' => {
+                    let braced = rest.starts_with('{');
+                    let inner = rest.strip_prefix('{').unwrap_or(rest);
+                    let len = inner
+                        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                        .unwrap_or(inner.len());
+                    let closed = !braced || inner[len..].starts_with('}');
+                    if len == 0 || !closed {
+                        value.push('$');
+                        continue;
+                    }
+                    let name = &inner[..len];
+                    let earlier = self.entries.iter().rev().find(|e| e.name == name);
+                    value.push_str(earlier.map_or("", |e| e.value.as_str()));
+                    rest = &rest[len + 2 * usize::from(braced)..];
                 }
-                if name.is_empty() && !braced {
-                    out.push('$');
-                }
-                out.push_str(known.get(&name).map_or("", String::as_str));
+                c => value.push(c),
             }
-            c => out.push(c),
         }
+        value
     }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pairs(text: &str) -> Vec<(String, String)> {
-        parse(text).expect("it is well-formed")
-    }
-
-    fn one(text: &str) -> String {
-        pairs(text).pop().expect("one pair").1
-    }
-
-    #[test]
-    fn values_are_read_as_dotenv_files_write_them() {
-        for (line, value) in [
-            ("K=v", "v"),
-            ("export K = v # why", "v"),
-            ("K=a#b", "a#b"),
-            ("K='a $X # b'", "a $X # b"),
-            ("K=\"a\\nb\\\"c\"", "a\nb\"c"),
-            ("K=", ""),
-            ("A=1\nK=${A}2$A", "121"),
-            ("K=\"two\nlines\"", "two\nlines"),
-            ("\u{feff}# c\n\nK=v\r\n", "v"),
-        ] {
-            assert_eq!(one(line), value, "{line}");
+    fn read(text: &str) -> String {
+        match parse(".env", text) {
+            Ok(entries) => {
+                let lines: Vec<String> = entries
+                    .iter()
+                    .map(|e| format!("{}={:?}", e.name, e.value))
+                    .collect();
+                lines.join(" ")
+            }
+            Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn an_error_names_the_line_and_never_the_value() {
-        assert_eq!(parse("A=1\nhunter2"), Err((2, "there is no `=`")));
-        assert_eq!(parse("1 A=x").unwrap_err().0, 1);
-        assert_eq!(parse("A=\"hunter2"), Err((1, "the quote is not closed")));
+    fn every_form_of_a_line_is_read() {
+        assert_eq!(
+            read(
+                "# c\n\nA=1\nexport B = two words  # c\nC='$A #x'\nD=\"a\\n$A-${A}\\$A\" # c\nE=\nexport=x\r\nF=a#b"
+            ),
+            r#"A="1" B="two words" C="$A #x" D="a\n1-1$A" E="" export="x" F="a#b""#
+        );
+    }
+
+    #[test]
+    fn a_quoted_value_goes_over_lines() {
+        assert_eq!(read("KEY=\"a\nb\"\nX='\n'\n"), r#"KEY="a\nb" X="\n""#);
+    }
+
+    #[test]
+    fn mistakes_have_a_place_and_show_no_value() {
+        for (text, message) in [
+            (
+                "A=1\n=hunter2",
+                ".env:2:1: expected a name at the start of the line",
+            ),
+            ("TOKEN hunter2", ".env:1:1: expected `=` behind `TOKEN`"),
+            (
+                "TOKEN='hunter2",
+                ".env:1:7: the quote of `TOKEN` is not closed",
+            ),
+            (
+                "A='x' hunter2",
+                ".env:1:6: unexpected text behind the quoted value of `A`",
+            ),
+        ] {
+            assert_eq!(read(text), message);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused() {
+        for text in [
+            "$",
+            "A=$",
+            "A=${",
+            "A=${}",
+            "A=\\",
+            "A=\"\\",
+            "é=1",
+            "A=é\\é",
+            "\u{feff}A=1",
+            "A",
+        ] {
+            let _ = read(text);
+        }
     }
 }

@@ -5,16 +5,18 @@
 
 use std::io;
 
-use super::project::Loaded;
 use crate::{
     diag::{Diagnostic, Frame, Location, Severity, words},
     graph::reference::RefError,
-    syntax::{ast::Keyword, dialect::Feature},
+    syntax::{
+        ast::{BuildFile, Keyword},
+        dialect::Feature,
+    },
 };
 
 /// Why interpretation stopped: one error, or several that were found together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Failure(Box<Vec<Diagnostic>>);
+pub struct Failure(Vec<Diagnostic>);
 
 /// What everything here gives.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -22,12 +24,12 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// The errors among diagnostics.
     pub(crate) fn errors_of(diagnostics: Vec<Diagnostic>) -> Self {
-        Self(Box::new(
+        Self(
             diagnostics
                 .into_iter()
                 .filter(|d| d.severity == Severity::Error)
                 .collect(),
-        ))
+        )
     }
 
     /// Whether there is nothing in it.
@@ -71,18 +73,18 @@ impl Failure {
 
     /// The errors.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
-        *self.0
+        self.0
     }
 
     fn map(mut self, change: impl Fn(Diagnostic) -> Diagnostic) -> Self {
-        *self.0 = self.0.drain(..).map(change).collect();
+        self.0 = self.0.drain(..).map(change).collect();
         self
     }
 }
 
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self(Box::new(vec![diagnostic]))
+        Self(vec![diagnostic])
     }
 }
 
@@ -122,17 +124,13 @@ pub(crate) fn two_ignore_files(first: &str, second: &str) -> Failure {
     )
 }
 
-pub(crate) fn bad_dotenv(file: &str, line: usize, why: &str) -> Failure {
-    fail("dotenv", format!("{file}:{line}: {why}"))
-}
-
 // References.
 
-pub(crate) fn unknown_target(name: &str, file: &Loaded) -> Failure {
-    let names: Vec<&str> = file.tree.target_names().collect();
+pub(crate) fn unknown_target(name: &str, file: &BuildFile) -> Failure {
+    let names: Vec<&str> = file.target_names().collect();
     let mut error = Diagnostic::error(
         "unknown-target",
-        format!("target `{name}` not found in `{}`", file.tree.source.name),
+        format!("target `{name}` not found in `{}`", file.source.name),
     );
     if let Some(near) = words::nearest(name, names.iter().copied()) {
         error = error.hint(format!("did you mean `+{near}`?"));
@@ -142,13 +140,13 @@ pub(crate) fn unknown_target(name: &str, file: &Loaded) -> Failure {
     error.into()
 }
 
-pub(crate) fn unknown_function(reference: &str, name: &str, file: &Loaded) -> Failure {
-    let names: Vec<&str> = file.tree.function_names().collect();
+pub(crate) fn unknown_function(reference: &str, name: &str, file: &BuildFile) -> Failure {
+    let names: Vec<&str> = file.function_names().collect();
     let mut error = Diagnostic::error(
         "unknown-function",
         format!(
             "function reference `{reference}` not found in `{}`",
-            file.tree.source.name
+            file.source.name
         ),
     );
     if let Some(near) = words::nearest(name, names) {
@@ -218,14 +216,21 @@ pub(crate) fn too_deep(target: &str, limit: usize) -> Failure {
     )
 }
 
-pub(crate) fn function_too_deep(name: &str, limit: usize) -> Failure {
-    fail_hint(
-        "infinite-recursion",
-        format!(
-            "infinite recursion detected for function `{name}`: calls are nested more than {limit} deep"
-        ),
-        "the recursion needs a condition that ends it",
-    )
+pub(crate) fn nested_too_deep(name: &str, function: bool, limit: usize) -> Failure {
+    if function {
+        fail_hint(
+            "infinite-recursion",
+            format!(
+                "infinite recursion detected for function `{name}`: calls and blocks are nested {limit} deep"
+            ),
+            "the recursion needs a condition that ends it",
+        )
+    } else {
+        fail(
+            "nested-too-deep",
+            format!("blocks are nested more than {limit} deep"),
+        )
+    }
 }
 
 pub(crate) fn stopped(target: &str) -> Failure {

@@ -59,6 +59,8 @@ pub(crate) struct Exec {
     pub at: Location,
     /// The text of the current statement, for labels.
     pub text: String,
+    /// How many blocks the current statement is in, through all calls.
+    pub depth: usize,
     /// How many loops the current statement is in.
     pub loops: usize,
 }
@@ -166,7 +168,7 @@ impl Exec {
             at: Some(at),
             undecided_by: self.undecided_by,
         };
-        session.ledger.link(link.from_to(Some(self.id), entry.id));
+        session.ledger.link(link.between(Some(self.id), entry.id));
         match session.visits.wait_edge(self.id, &entry) {
             Ok(edge) => Ok(Some((entry, edge))),
             Err(_) if self.undecided_by.is_some() => Ok(None),
@@ -225,7 +227,7 @@ pub(crate) struct LinkTo {
 }
 
 impl LinkTo {
-    pub fn from_to(self, from: Option<VisitId>, to: VisitId) -> Link {
+    pub fn between(self, from: Option<VisitId>, to: VisitId) -> Link {
         Link {
             from,
             to,
@@ -280,8 +282,9 @@ impl Start {
             args: Vec::new(),
             at: self
                 .file
-                .tree
-                .target(&self.target)
+                .recipe(&self.target)
+                .ok()
+                .flatten()
                 .map(|recipe| self.file.at(recipe.name_span)),
         };
         let run = {

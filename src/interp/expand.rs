@@ -10,7 +10,10 @@ use super::{
     value::Value,
 };
 use crate::{
-    graph::plan::{Keep, Network, Run, StepOp},
+    graph::{
+        StepId,
+        plan::{Keep, Network, Run, StepOp},
+    },
     syntax::{
         ast::Word,
         dialect::Feature,
@@ -52,9 +55,20 @@ impl Exec {
         parts.map_err(|failure| failure.at(&self.place(word)))
     }
 
-    /// The value of a word that has to be known, as text.
+    /// The value of a word where only text fits; what is undecided of it is marked.
     pub async fn expand_text(&mut self, word: &Word, how: How) -> Result<String> {
-        Ok(self.expand(word, how).await?.text().to_owned())
+        Ok(self.expand_marked(word, how).await?.0)
+    }
+
+    /// The same, with the step that decides what is undecided of it.
+    pub async fn expand_marked(
+        &mut self,
+        word: &Word,
+        how: How,
+    ) -> Result<(String, Option<StepId>)> {
+        let parts = self.expand_parts(word, how).await?;
+        let text = parts.iter().map(Value::text).collect();
+        Ok((text, parts.iter().find_map(Value::decided_by)))
     }
 
     /// The value of a word if it is known now and cannot change before the next `ARG`, `LET` or `SET`: no shell-out,
@@ -222,14 +236,14 @@ impl Exec {
     }
 
     /// A step whose output is asked for.
-    pub fn output_step(&mut self, text: &str) -> Result<crate::graph::StepId> {
+    pub fn output_step(&mut self, text: &str) -> Result<StepId> {
         let on = self.fs(&format!("`$({text})`"))?;
         let run = self.run_step(on, shell(text), Keep::Output);
         Ok(self.push_named(StepOp::Run(Box::new(run)), format!("$({text})")))
     }
 
     /// A command in the current environment.
-    pub fn run_step(&self, on: crate::graph::StepId, args: Vec<String>, keep: Keep) -> Run {
+    pub fn run_step(&self, on: StepId, args: Vec<String>, keep: Keep) -> Run {
         Run {
             on,
             args,

@@ -8,6 +8,7 @@ mod args;
 mod block;
 mod builtins;
 mod call;
+mod check;
 mod commands;
 pub mod dotenv;
 mod error;
@@ -30,6 +31,7 @@ mod value;
 mod visits;
 
 pub use builtins::COMPATIBLE_VERSION;
+pub use check::{CheckRequest, check};
 pub use error::Failure;
 pub use ignore::IGNORE_FILES;
 pub use probe::Probe;

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     diag::{Location, Span},
     syntax::{
-        self,
-        ast::{BuildFile, Recipe},
+        self, Parsed,
+        ast::{BuildFile, Recipe, RecipeKind},
         dialect::{Feature, FeatureSet, VersionNumber},
     },
 };
@@ -42,6 +42,8 @@ pub(crate) struct Loaded {
     pub features: FeatureSet,
     /// What can be said of its recipes without running them.
     pub statics: Statics,
+    /// Where in the tree the recipe of each target is: a file may have thousands.
+    targets: HashMap<String, usize>,
     ignore: OnceLock<Result<Arc<Ignore>, Failure>>,
 }
 
@@ -74,9 +76,9 @@ impl Loaded {
         if name == BASE {
             return Ok(None);
         }
-        match self.tree.target(name) {
-            Some(recipe) => Ok(Some(recipe)),
-            None => Err(error::unknown_target(name, self)),
+        match self.targets.get(name) {
+            Some(at) => Ok(Some(&self.tree.recipes[*at])),
+            None => Err(error::unknown_target(name, &self.tree)),
         }
     }
 
@@ -120,17 +122,29 @@ impl Project {
         &self.cwd
     }
 
-    /// The build file of a directory; `reference` is what named it, for the message.
-    pub fn load_dir(&self, dir: &Path, reference: &str) -> Result<Arc<Loaded>, Failure> {
+    /// The path of the build file of a directory; `reference` is what named it, for the message.
+    pub fn find(&self, dir: &Path, reference: &str) -> Result<PathBuf, Failure> {
         let missing = || error::no_build_file(reference, &self.show(dir));
         let dir = fs::canonicalize(dir).map_err(|_| missing())?;
-        for name in BUILD_FILES {
-            let path = dir.join(name);
-            if host::kind(&path).is_some() && !path.is_dir() {
-                return self.load_file(&path);
-            }
-        }
-        Err(missing())
+        BUILD_FILES
+            .into_iter()
+            .map(|name| dir.join(name))
+            .find(|path| host::kind(path).is_some() && !path.is_dir())
+            .ok_or_else(missing)
+    }
+
+    /// The build file of a directory.
+    pub fn load_dir(&self, dir: &Path, reference: &str) -> Result<Arc<Loaded>, Failure> {
+        self.load_file(&self.find(dir, reference)?)
+    }
+
+    /// Reads and judges a file; what is wrong with it is for the caller.
+    pub fn read(&self, path: &Path) -> Result<Parsed, Failure> {
+        let shown = self.show(path);
+        let bytes = fs::read(path).map_err(|e| error::unreadable(&shown, &e))?;
+        let source = syntax::read(shown.strip_prefix("./").unwrap_or(&shown), &bytes)
+            .map_err(Failure::from)?;
+        Ok(syntax::load(&source, &self.overrides))
     }
 
     /// A build file by its path.
@@ -143,18 +157,13 @@ impl Project {
         if let Some(known) = files.get(&path) {
             return known.clone();
         }
-        let loaded = fs::read(&path)
-            .map_err(|e| unreadable(&e))
-            .and_then(|bytes| self.parse(&dir, &path, &bytes));
+        let loaded = self.load(&dir, &path);
         files.insert(path, loaded.clone());
         loaded
     }
 
-    fn parse(&self, dir: &Path, path: &Path, bytes: &[u8]) -> Result<Arc<Loaded>, Failure> {
-        let shown = self.show(path);
-        let source = syntax::read(shown.strip_prefix("./").unwrap_or(&shown), bytes)
-            .map_err(Failure::from)?;
-        let parsed = syntax::load(&source, &self.overrides);
+    fn load(&self, dir: &Path, path: &Path) -> Result<Arc<Loaded>, Failure> {
+        let parsed = self.read(path)?;
         let errors = Failure::errors_of(parsed.problems);
         if !errors.is_empty() {
             return Err(errors);
@@ -166,7 +175,15 @@ impl Project {
         for feature in &self.overrides {
             features.insert(*feature);
         }
+        let mut targets = HashMap::new();
+        for (at, recipe) in parsed.file.recipes.iter().enumerate() {
+            if recipe.kind == RecipeKind::Target {
+                // Of two with one name (reported) the first counts.
+                targets.entry(recipe.name.clone()).or_insert(at);
+            }
+        }
         Ok(Arc::new(Loaded {
+            targets,
             dir: dir.to_path_buf(),
             path: path.to_path_buf(),
             shown: match self.show(dir) {

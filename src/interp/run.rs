@@ -161,7 +161,7 @@ async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
             at: None,
             undecided_by: None,
         }
-        .from_to(None, entry.id),
+        .between(None, entry.id),
     );
     let finished = entry.outcome().await?;
     warn_undeclared(session);

@@ -34,6 +34,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
         ready: Vec::new(),
         at: file.at(Span::default()),
         text: String::new(),
+        depth: 0,
         loops: 0,
         session,
     };

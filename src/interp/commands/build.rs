@@ -31,9 +31,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     };
     refuse_wildcard(text)?;
     let args = exec.build_args(command, words).await?;
-    let target = Exec::target_ref(text)?;
+    let target = Exec::target_ref(text).map_err(|e| e.at(&exec.place(name)))?;
     exec.note_allow_privileged(command, &target);
-    for start in starts(exec, command, text, args, &platforms)? {
+    let place = exec.place(name);
+    let starts = starts(exec, command, text, args, &platforms).map_err(|e| e.at(&place))?;
+    for start in starts {
         let at = exec.at.clone();
         if let Some((entry, edge)) = exec.reach(start, LinkKind::Build)? {
             exec.pending.push(Pending { entry, edge, at });

@@ -60,8 +60,8 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     exec.fs("COPY")?;
     let options = options(exec, command).await?;
     let sources = sources(exec, source_words).await?;
-    let dest = exec.expand(dest_word, How::default()).await?;
-    let dest = destination(exec, dest.text(), sources.len() > 1);
+    let dest = exec.expand_text(dest_word, How::default()).await?;
+    let dest = destination(exec, &dest, sources.len() > 1);
     let artifacts = sources.iter().filter(|s| is_artifact(s)).count();
     if artifacts > 0 && artifacts < sources.len() {
         return Err(error::copy_mixed());
@@ -97,7 +97,7 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
     let mut texts = Vec::new();
     for name in ["chown", "chmod"] {
         texts.push(match command.flag(name).and_then(|f| f.value.as_ref()) {
-            Some(word) => Some(exec.expand(word, How::default()).await?.text().to_owned()),
+            Some(word) => Some(exec.expand_text(word, How::default()).await?),
             None => None,
         });
     }

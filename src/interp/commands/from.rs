@@ -34,7 +34,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return undecided_base(exec, &value, name, current);
     };
     if is_reference(text) {
-        from_target(exec, command, text, rest, current).await
+        from_target(exec, command, (name, text), rest, current).await
     } else {
         if !rest.is_empty() || command.flag("build-arg").is_some() {
             return Err(error::args_of_image());
@@ -47,15 +47,18 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
 async fn from_target(
     exec: &mut Exec,
     command: &Command,
-    text: &str,
+    (name, text): (&Word, &str),
     words: &[Word],
     current: Current,
 ) -> Result<()> {
-    let target = Exec::target_ref(text)?;
+    let place = exec.place(name);
+    let target = Exec::target_ref(text).map_err(|e| e.at(&place))?;
     exec.note_allow_privileged(command, &target);
     let args = last_wins(exec.build_args(command, words).await?);
     let pass_args = command.flag("pass-args").is_some();
-    let start = exec.start_of(&target, args, pass_args, current, false)?;
+    let start = exec
+        .start_of(&target, args, pass_args, current, false)
+        .map_err(|e| e.at(&place))?;
     let same_file = start.file.path == exec.frame().file.path
         && matches!(target.place, crate::graph::reference::Place::Here);
     match exec.reach_and_wait(start, LinkKind::From).await? {

@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// How deep calls may be nested.
-const MAX_CALLS: usize = 100;
-
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let (name, words) = command
         .args
@@ -43,12 +40,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .map_err(|e| e.at(&place))?;
     let file = reached.file;
     let Some(recipe) = file.tree.function(&reference.name) else {
-        return Err(error::unknown_function(text, &reference.name, &file).at(&place));
+        return Err(error::unknown_function(text, &reference.name, &file.tree).at(&place));
     };
     let shown = file.target(&reference.name);
-    if exec.frames.len() > MAX_CALLS {
-        return Err(error::function_too_deep(&shown, MAX_CALLS));
-    }
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();

@@ -69,17 +69,17 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let mut texts = Vec::new();
     for word in [Some(words.src), words.dst, words.local] {
         texts.push(match word {
-            Some(word) => Some(exec.expand(word, How::default()).await?),
+            Some(word) => Some(exec.expand_marked(word, How::default()).await?),
             None => None,
         });
     }
-    let text = |at: usize| texts[at].as_ref().map(|v| v.text().to_owned());
+    let text = |at: usize| texts[at].as_ref().map(|(text, _)| text.clone());
     let src = text(0).unwrap_or_default();
     let dst = text(1).unwrap_or_else(|| "./".to_owned());
     let local = text(2);
     // Where a path is not known, the statement depends on the step that tells it.
     let fs = exec.fs("SAVE ARTIFACT")?;
-    let from = match texts.iter().flatten().find_map(|v| v.decided_by()) {
+    let from = match texts.iter().flatten().find_map(|(_, by)| *by) {
         Some(by) => exec.push(StepOp::Undecided {
             by: Some(by),
             why: "a path of this statement is not known before".to_owned(),
@@ -222,7 +222,9 @@ fn save_local(
         mode: None,
         keep_times: options.keep_times,
     })));
-    exec.ready.push(state);
+    if exec.state.pushed.is_none() {
+        exec.ready.push(state);
+    }
     let shown = exec.home.target(&exec.target);
     let artifact = if glob {
         format!("{shown}{dest}{base}")

@@ -10,6 +10,7 @@ use crate::{
         exec::Exec,
         expand::How,
         state::SavedImage,
+        value::UNDECIDED,
     },
     oci::ImageRef,
     syntax::{ast::Command, dialect::Feature},
@@ -25,7 +26,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let mut names = Vec::new();
     for word in &command.args {
         let name = exec.expand_text(word, How::default()).await?;
-        if name != crate::interp::value::UNDECIDED && !name.contains("<undecided>") {
+        if !name.contains(UNDECIDED) {
             let place = exec.place(word);
             ImageRef::parse(&name).map_err(|why| error::bad_image(&name, &why).at(&place))?;
         }
@@ -72,7 +73,10 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if names.is_empty() && !cache_hint && cache_from.is_empty() {
         return Ok(());
     }
-    exec.ready.push(state);
+    // Before `wait-block` what is pushed is made after everything else, and only then.
+    if exec.state.pushed.is_none() {
+        exec.ready.push(state);
+    }
     exec.output(OutputKind::Image(ImageOutput {
         names,
         state,

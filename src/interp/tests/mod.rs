@@ -48,6 +48,8 @@ pub(super) struct Ran {
     pub ready: Vec<StepId>,
     pub asked: Vec<String>,
     pub push: bool,
+    pub dir: std::path::PathBuf,
+    _files: TempDir,
 }
 
 impl Case {
@@ -155,6 +157,8 @@ impl Case {
             ready: script.ready.lock().expect("whole").clone(),
             asked: script.asked.lock().expect("whole").clone(),
             push,
+            dir: self.dir.path().to_path_buf(),
+            _files: self.dir,
         }
     }
 }
