@@ -50,8 +50,10 @@ pub fn read(status: &Status) -> Report {
     report
 }
 
-/// Without `failed to solve:` and `rpc error: code = … desc =`, however often they stand there.
+/// Without `failed to solve:` and `rpc error: code = … desc =`, however often they stand there, and without the
+/// directories of the daemon's machine in which it looked at a result.
 pub fn plain(message: &str) -> String {
+    let message = without_mounts(message);
     let mut text = message.trim();
     loop {
         let before = text;
@@ -65,6 +67,25 @@ pub fn plain(message: &str) -> String {
             return text.to_owned();
         }
     }
+}
+
+/// Docker 20.10 says `/var/lib/docker/tmp/buildkit-mount123/file` where it means `/file`.
+fn without_mounts(message: &str) -> String {
+    const MOUNT: &str = "/buildkit-mount";
+    let mut result = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(MOUNT) {
+        let before = &rest[..at];
+        let start = before.rfind(|c: char| c.is_whitespace() || "\"'`".contains(c));
+        let start = start.map_or(0, |n| n + 1);
+        result.push_str(&before[..start]);
+        rest = rest[at + MOUNT.len()..].trim_start_matches(|c: char| c.is_ascii_digit());
+        if !rest.starts_with('/') {
+            result.push('/');
+        }
+    }
+    result.push_str(rest);
+    result
 }
 
 /// The number behind the last `exit code: `.
@@ -162,6 +183,24 @@ mod tests {
         );
         let garbage = Status::with_details(Code::Unknown, "m", vec![0xff; 9].into());
         assert_eq!(read(&garbage).message, "m");
+    }
+
+    #[test]
+    fn directories_of_the_daemon_are_not_shown() {
+        for (message, shown) in [
+            (
+                "lstat /var/lib/docker/tmp/buildkit-mount812/a/b: no such file or directory",
+                "lstat /a/b: no such file or directory",
+            ),
+            (
+                "failed to walk /x/buildkit-mount1: lstat /x/buildkit-mount1/f: gone",
+                "failed to walk /: lstat /f: gone",
+            ),
+            ("ä \"/t/buildkit-mount7/b\"", "ä \"/b\""),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(plain(message), shown);
+        }
     }
 
     #[test]
