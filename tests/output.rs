@@ -300,7 +300,7 @@ fn two_platforms_make_an_index_and_a_second_push_sends_nothing() {
 
         let registry = Registry::at(&services.registry);
         let index = registry
-            .manifest("test/index", &site.tag)
+            .manifest(&site.repository("index"), &site.tag)
             .expect("the index is there");
         assert_eq!(
             index.media_type,
@@ -316,7 +316,7 @@ fn two_platforms_make_an_index_and_a_second_push_sends_nothing() {
             assert_eq!(entry["platform"]["architecture"], arch);
             let digest = entry["digest"].as_str().unwrap();
             let manifest = registry
-                .manifest("test/index", digest)
+                .manifest(&site.repository("index"), digest)
                 .expect("the manifest is there");
             assert_eq!(
                 manifest.media_type,
@@ -426,6 +426,38 @@ fn a_protected_registry_takes_the_right_password_only() {
                     .read_dir()
                     .is_ok_and(|mut d| d.next().is_some())
             );
+        }
+    });
+}
+
+/// Not a test: `BLD_MEASURE=IMAGE BLD_MEASURE_TO=HOST:PORT cargo test --test it -- --ignored measure --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "its whole purpose")]
+fn measure_pushes_of_our_own() {
+    let Some(services) = services("measure_pushes_of_our_own") else {
+        return;
+    };
+    let get = |name: &str| std::env::var(name).expect("see above");
+    run(async {
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let name = site.name(&get("BLD_MEASURE_TO"), "measured");
+        // One after the other, so that a later one shares layers with an earlier one.
+        for image in get("BLD_MEASURE").split(',') {
+            let id = site
+                .docker
+                .image(image)
+                .await
+                .unwrap()
+                .expect("it is there")
+                .id;
+            for round in ["first", "again"] {
+                let start = std::time::Instant::now();
+                let pushed = site
+                    .push(&[request(&name, "linux/amd64", true)], &[&id])
+                    .await;
+                eprintln!("{image} {round}: {:?} {pushed:?}", start.elapsed());
+            }
         }
     });
 }

@@ -145,11 +145,11 @@ impl DockerConfig {
         else {
             return Credential::None;
         };
-        let program = format!("docker-credential-{helper}");
+        let program = Command::new(format!("docker-credential-{helper}"));
         let asked = if helper.contains('/') {
             Err("a helper's name is no path".to_owned())
         } else {
-            run_helper(Path::new(&program), key).await
+            run_helper(program, key).await
         };
         match asked {
             Ok(credential) => credential,
@@ -239,8 +239,8 @@ struct HelperAnswer {
 }
 
 /// Speaks to `docker-credential-<helper> get`: the key on its input, JSON on its output.
-async fn run_helper(program: &Path, key: &str) -> Result<Credential, String> {
-    let mut child = Command::new(program)
+async fn run_helper(mut helper: Command, key: &str) -> Result<Credential, String> {
+    let mut child = helper
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -281,10 +281,9 @@ async fn run_helper(program: &Path, key: &str) -> Result<Credential, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, sync::Mutex};
+    use std::sync::Mutex;
 
     use super::*;
-    use crate::base::Digest;
 
     #[derive(Default)]
     struct Remarks(Mutex<Vec<String>>);
@@ -363,11 +362,11 @@ mod tests {
             ("echo secret; exit 1", Err(())),
             ("echo secret", Err(())),
         ] {
-            let script = format!("#!/bin/sh\n{script}\n");
-            let program = dir.path().join(Digest::of(script.as_bytes()).hex());
-            std::fs::write(&program, script).unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-            let found = run_helper(&program, "a.example").await;
+            let file = dir.path().join("helper");
+            std::fs::write(&file, script).unwrap();
+            let mut program = Command::new("sh");
+            program.arg(&file);
+            let found = run_helper(program, "a.example").await;
             assert!(
                 found.as_ref().err().is_none_or(|e| !e.contains("secret")),
                 "{found:?}"

@@ -20,13 +20,13 @@ use super::{
 use crate::{
     base::Digest,
     diag::Diagnostic,
-    docker::{Client, DockerError},
+    docker::Client,
     events::{Event, EventSink, Label, OutputEvent},
     oci::{
-        Credentials, ImageRef, Registries, RegistryError,
+        Credentials, ImageRef, Registries,
         cache::ContentCache,
         manifest::{Descriptor, DescriptorPlatform, Index, media},
-        registry::{Repository, RetryPolicy},
+        registry::Repository,
     },
 };
 
@@ -57,14 +57,14 @@ pub struct Pushed {
 }
 
 /// One name and what is to be behind it.
-struct Job<'a> {
-    name: &'a ImageRef,
+pub(super) struct Job<'a> {
+    pub name: &'a ImageRef,
     /// More than one only in an index.
-    images: Vec<(&'a ImageRequest, &'a Digest)>,
+    pub images: Vec<(&'a ImageRequest, &'a Digest)>,
     index: bool,
     /// The daemon pushes it.
     by_daemon: bool,
-    label: Arc<Label>,
+    pub label: Arc<Label>,
 }
 
 /// A document that is in its repository under its digest, but not yet under its name.
@@ -234,7 +234,7 @@ impl Pusher {
         done.map_err(|error: UploadError| failed(job, error.diagnostic()))
     }
 
-    fn repository(&self, job: &Job<'_>) -> Repository {
+    pub(super) fn repository(&self, job: &Job<'_>) -> Repository {
         let insecure = job.images.iter().any(|(request, _)| request.insecure);
         self.registries.origin(job.name, insecure)
     }
@@ -258,53 +258,12 @@ impl Pusher {
         self.done(job, found, digest)
     }
 
-    async fn push_by_daemon(&self, job: &Job<'_>) -> Result<Pushed, Failure> {
-        let registry = &job.name.registry;
-        let credential = self.credentials.credential(registry).await;
-        let logged_in = credential != crate::oci::Credential::None;
-        let id = Digest::of(job.label.text.as_bytes());
-        let progress = |line: crate::docker::images::Line| {
-            if line.total > 0 {
-                self.events.emit(Event::Transfer {
-                    id: id.clone(),
-                    label: Arc::clone(&job.label),
-                    part: line.status,
-                    current: line.current,
-                    total: line.total,
-                });
-            }
-        };
-        let push = || async {
-            let pushed = self.docker.push(job.name, &credential, &progress).await;
-            pushed.map_err(|e| classify(&e, job.name, logged_in))
-        };
-        let policy = RetryPolicy {
-            // The daemon has tried each layer five times by then.
-            attempts: 3,
-            ..RetryPolicy::default()
-        };
-        let digest = policy
-            .run(push)
-            .await
-            .map_err(|e| failed(job, e.diagnostic()))?;
-        let found = self.look_again(job).await.unwrap_or_else(|| digest.clone());
-        self.done(job, found, digest)
-    }
-
-    /// What the registry has now, as far as we can see: it may be in reach of the daemon only.
-    async fn look_again(&self, job: &Job<'_>) -> Option<Digest> {
-        let theirs =
-            crate::oci::settings::is_loopback(&job.name.registry) && !self.docker.is_local();
-        if theirs {
-            return None;
-        }
-        self.repository(job)
-            .digest_of(job.name.version())
-            .await
-            .ok()
-    }
-
-    fn done(&self, job: &Job<'_>, found: Digest, digest: Digest) -> Result<Pushed, Failure> {
+    pub(super) fn done(
+        &self,
+        job: &Job<'_>,
+        found: Digest,
+        digest: Digest,
+    ) -> Result<Pushed, Failure> {
         if found != digest {
             let message =
                 format!("the registry has {found} under the name after {digest} was pushed");
@@ -374,53 +333,7 @@ fn index(manifests: &[(&ImageRequest, &Uploaded)]) -> (Bytes, &'static str) {
     (Bytes::from(bytes), media_type)
 }
 
-/// What a daemon's words about a failed push mean; it gives nothing else.
-fn classify(error: &DockerError, name: &ImageRef, logged_in: bool) -> RegistryError {
-    let registry = name.registry.clone();
-    let DockerError::Failed { message, .. } = error else {
-        return RegistryError::Local {
-            reason: error.to_string(),
-        };
-    };
-    let reason = message.clone();
-    let words = message.to_lowercase();
-    let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
-    if says(&[
-        "unauthorized",
-        "denied",
-        "no basic auth",
-        "authentication required",
-        "forbidden",
-    ]) {
-        RegistryError::Denied {
-            registry,
-            what: format!("image `{}`", name.familiar()),
-            logged_in,
-            reason,
-        }
-    } else if says(&["toomanyrequests", "too many requests"]) {
-        RegistryError::RateLimited {
-            registry,
-            retry_after: None,
-            reason,
-        }
-    } else if says(&[
-        "connection refused",
-        "connection reset",
-        "timeout",
-        "eof",
-        "no such host",
-        "status: 5",
-        "broken pipe",
-        "unavailable",
-    ]) {
-        RegistryError::Network { registry, reason }
-    } else {
-        RegistryError::Protocol { registry, reason }
-    }
-}
-
-fn failed(job: &Job<'_>, diagnostic: Diagnostic) -> Failure {
+pub(super) fn failed(job: &Job<'_>, diagnostic: Diagnostic) -> Failure {
     failure(job.name, job.images[0].0, diagnostic)
 }
 

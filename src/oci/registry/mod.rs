@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod client;
 mod connections;
 pub mod error;
+mod login;
 pub mod manifests;
 pub mod request;
 pub mod retry;

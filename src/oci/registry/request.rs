@@ -7,9 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{
-        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE,
-    },
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
@@ -17,22 +15,17 @@ use tokio_util::io::ReaderStream;
 use super::{
     client::Repository,
     error::{RegistryError, words},
-    token::{Access, Challenge, TokenAnswer, basic, refresh_form},
+    login::{challenge, sensitive},
+    token::Access,
 };
-use crate::{
-    base::Secret,
-    oci::{
-        auth::Credential,
-        settings::{Transport, is_loopback},
-    },
-};
+use crate::{base::Secret, oci::auth::Credential};
 
 /// A registry that says nothing for this long is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The slowest upload that is not given up on, in bytes a second.
 const SLOWEST: u64 = 50_000;
 /// Error bodies and token answers are short.
-const SHORT: usize = 64 << 10;
+pub(super) const SHORT: usize = 64 << 10;
 
 /// Told how many bytes have gone out.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
@@ -227,88 +220,8 @@ impl Repository {
         }
     }
 
-    /// Gets a header that answers the challenge, and how long it is good for.
-    async fn authorize(
-        &self,
-        challenge: &Challenge,
-        credential: &Credential,
-        scopes: &[String],
-        request: &Request,
-    ) -> Result<Option<(Secret, Duration)>, RegistryError> {
-        let (realm, service) = match challenge {
-            Challenge::Basic => {
-                return Ok(match credential {
-                    Credential::Basic { user, password } => {
-                        Some((basic(user, password), Duration::from_secs(86_400)))
-                    }
-                    _ => None,
-                });
-            }
-            Challenge::Bearer { realm, service } => (realm, service.as_deref()),
-        };
-        let mut url = Url::parse(realm)
-            .map_err(|e| self.protocol(format!("the token server `{realm}` is no URL: {e}")))?;
-        let in_clear = url.scheme() != "https" && !is_loopback(url.host_str().unwrap_or_default());
-        if in_clear
-            && self.endpoint.transport == Transport::Verified
-            && *credential != Credential::None
-        {
-            return Err(self.protocol(format!(
-                "it wants credentials sent to `{realm}` in clear text"
-            )));
-        }
-        let http = self
-            .registries
-            .connections
-            .of(&self.endpoint)
-            .map_err(|e| self.network(e))?;
-        let builder = if let Some(form) = refresh_form(credential, service, scopes) {
-            http.post(url)
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(form)
-        } else {
-            {
-                let mut query = url.query_pairs_mut();
-                if let Some(service) = service {
-                    query.append_pair("service", service);
-                }
-                for scope in scopes {
-                    query.append_pair("scope", scope);
-                }
-            }
-            match credential {
-                Credential::Basic { user, password } => http
-                    .get(url)
-                    .header(AUTHORIZATION, sensitive(&basic(user, password))?),
-                _ => http.get(url),
-            }
-        };
-        let answer = timeout(PATIENCE, builder.send())
-            .await
-            .map_err(|_| self.network(format!("no answer from the token server `{realm}`")))?
-            .map_err(|e| self.network(format!("token server: {}", chain(&e))))?;
-        // Here a refusal is not "not found": the user name or the password is wrong.
-        let answer = match answer.status() {
-            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => {
-                return Err(self.denied(request, true, String::new()));
-            }
-            _ => {
-                self.judge(answer, request, *credential != Credential::None)
-                    .await?
-            }
-        };
-        let body = self.read(answer, SHORT).await?;
-        let token: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
-            self.protocol("the token server's answer is not what the protocol asks for")
-        })?;
-        match token.header() {
-            Some(header) => Ok(Some(header)),
-            None => Err(self.protocol("the token server gave no token")),
-        }
-    }
-
     /// Sorts an answer by its status.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         answer: Response,
         request: &Request,
@@ -380,7 +293,12 @@ impl Repository {
         }
     }
 
-    fn denied(&self, request: &Request, logged_in: bool, reason: String) -> RegistryError {
+    pub(super) fn denied(
+        &self,
+        request: &Request,
+        logged_in: bool,
+        reason: String,
+    ) -> RegistryError {
         RegistryError::Denied {
             registry: self.endpoint.registry.clone(),
             what: request.what.clone(),
@@ -389,7 +307,7 @@ impl Repository {
         }
     }
 
-    fn network(&self, reason: impl Into<String>) -> RegistryError {
+    pub(super) fn network(&self, reason: impl Into<String>) -> RegistryError {
         RegistryError::Network {
             registry: self.endpoint.registry.clone(),
             reason: reason.into(),
@@ -397,25 +315,9 @@ impl Repository {
     }
 }
 
-/// All challenges of an answer, of which there may be several headers.
-fn challenge(headers: &HeaderMap) -> Option<Challenge> {
-    let all = headers.get_all(WWW_AUTHENTICATE).into_iter();
-    let texts: Vec<&str> = all.filter_map(|value| value.to_str().ok()).collect();
-    Challenge::parse(&texts.join(", "))
-}
-
 fn host_of(host_and_port: &str) -> Option<String> {
     let url = Url::parse(&format!("http://{host_and_port}/")).ok()?;
     url.host_str().map(str::to_ascii_lowercase)
-}
-
-fn sensitive(secret: &Secret) -> Result<http::HeaderValue, RegistryError> {
-    let mut value =
-        http::HeaderValue::from_str(secret.reveal()).map_err(|_| RegistryError::Local {
-            reason: "the credentials contain characters that no request can carry".to_owned(),
-        })?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The innermost causes of an error; the outer ones repeat the address, which may carry a signature.
