@@ -69,23 +69,33 @@ pub fn plain(message: &str) -> String {
     }
 }
 
-/// Docker 20.10 says `/var/lib/docker/tmp/buildkit-mount123/file` where it means `/file`.
+/// Where Docker 20.10 means `/file`, it says `/var/lib/docker/tmp/buildkit-mount123/file`, or the same with the directory
+/// of a layer.
 fn without_mounts(message: &str) -> String {
-    const MOUNT: &str = "/buildkit-mount";
-    let mut result = String::with_capacity(message.len());
-    let mut rest = message;
-    while let Some(at) = rest.find(MOUNT) {
-        let before = &rest[..at];
-        let start = before.rfind(|c: char| c.is_whitespace() || "\"'`".contains(c));
-        let start = start.map_or(0, |n| n + 1);
-        result.push_str(&before[..start]);
-        rest = rest[at + MOUNT.len()..].trim_start_matches(|c: char| c.is_ascii_digit());
-        if !rest.starts_with('/') {
-            result.push('/');
-        }
+    let ends = |c: char| c.is_whitespace() || "\"'`:,".contains(c);
+    message
+        .split_inclusive(ends)
+        .map(|word| inside(word).unwrap_or_else(|| word.to_owned()))
+        .collect()
+}
+
+/// What a path of the daemon's machine is inside of the mount that it leads through.
+fn inside(word: &str) -> Option<String> {
+    if !word.starts_with('/') {
+        return None;
     }
-    result.push_str(rest);
-    result
+    let rest = if let Some((_, rest)) = word.split_once("/buildkit-mount") {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+    } else {
+        let (_, layer) = word.split_once("/overlay2/")?;
+        let (_, rest) = layer.split_once('/')?;
+        rest.strip_prefix("merged").or(rest.strip_prefix("diff"))?
+    };
+    Some(if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    })
 }
 
 /// The number behind the last `exit code: `.
@@ -196,6 +206,11 @@ mod tests {
                 "failed to walk /x/buildkit-mount1: lstat /x/buildkit-mount1/f: gone",
                 "failed to walk /: lstat /f: gone",
             ),
+            (
+                "failed to walk /var/lib/docker/overlay2/85c/merged/a: gone",
+                "failed to walk /a: gone",
+            ),
+            ("open /overlay2/mine: gone", "open /overlay2/mine: gone"),
             ("ä \"/t/buildkit-mount7/b\"", "ä \"/b\""),
             ("nothing", "nothing"),
         ] {
