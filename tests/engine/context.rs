@@ -157,3 +157,30 @@ async fn what_cannot_be_read_is_named() {
     assert_eq!(names(&*build, &good, "/").await, ["good"]);
     build.finish().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_what_is_not_there_says_what() {
+    let Some(site) = site().await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let build = site.open().await;
+    let context = Some(site.local(dir.path(), &[], &[]));
+    for (from, path, shown) in [
+        (context, "/nothing", "\"/nothing\""),
+        (site.busybox(), "/none/at/all", " /none/at: "),
+    ] {
+        let copy = FileOp::on(&None).copy(&from, path, "/", CopyFile::default());
+        let state = Some(copy.build(label("COPY nothing /")));
+        let EngineError::Step(failure) = build.solve(&state).await.unwrap_err() else {
+            panic!()
+        };
+        assert_eq!(failure.label.text, "COPY nothing /");
+        assert_eq!(failure.exit_code, None);
+        assert!(failure.message.contains(shown), "{}", failure.message);
+        assert!(
+            !failure.message.contains("buildkit-mount"),
+            "{}",
+            failure.message
+        );
+    }
+    build.finish().await.unwrap();
+}

@@ -119,3 +119,33 @@ async fn a_directory_that_cannot_be_written_is_named() {
     );
     build.finish().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_images_and_directories_are_exported_at_once() {
+    let Some(site) = site().await else { return };
+    let build = site.open().await;
+    let exports = (0..10).map(async |n| {
+        let state = site.sh(&site.busybox(), &format!("echo {n} > /n"));
+        let name = format!("docker.io/library/bld-test-{}:{n}", site.unique());
+        let image = Export::Image {
+            names: vec![name.clone()],
+            config: Box::new(ImageConfig::scratch(&site.linux)),
+            inline_cache: false,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let only = FileOp::on(&None).copy(&state, "/n", "/n", CopyFile::default());
+        let only = Some(only.build(label("SAVE ARTIFACT /n")));
+        let dest = dir.path().to_owned();
+        let (image, files) = tokio::join!(
+            build.export(&state, image),
+            build.export(&only, Export::Files { dest })
+        );
+        assert!(image.unwrap().image_id.is_some());
+        files.unwrap();
+        let text = std::fs::read_to_string(dir.path().join("n")).unwrap();
+        assert_eq!(text, format!("{n}\n"));
+        remove_image(&name).await;
+    });
+    futures_util::future::join_all(exports).await;
+    build.finish().await.unwrap();
+}

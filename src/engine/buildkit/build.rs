@@ -13,6 +13,7 @@ use bollard_buildkit_proto::{
     },
     pb,
 };
+use prost::Message;
 use tokio::{
     sync::{Mutex, OnceCell},
     time::timeout,
@@ -35,6 +36,8 @@ use crate::{
     oci::ImageConfig,
 };
 
+/// Beyond this, a definition is written without what the daemon can do without: up to Docker 27.1 it takes 4 MiB.
+const REQUEST: usize = 3 << 20;
 /// What is read of a file at once; a message must stay below 16 MiB.
 const READ: i64 = 8 << 20;
 /// How long the report of a failure may come behind the failure.
@@ -231,7 +234,14 @@ impl Site {
                 self.attached.contexts.allow(&local.name, &local.files);
             }
         }
-        definition.to_pb(|vertex| self.no_cache && may_ignore_cache(vertex))
+        let mut message = definition.to_pb(|vertex| self.no_cache && may_ignore_cache(vertex));
+        if message.encoded_len() > REQUEST {
+            // The names are for others that watch the daemon; this side has its own.
+            for metadata in message.metadata.values_mut() {
+                metadata.description.clear();
+            }
+        }
+        message
     }
 
     /// Errors that do not depend on what was asked; else the daemon's report.

@@ -1,6 +1,6 @@
 //! The engine: a daemon that is connected, and what it can do.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard_buildkit_proto::moby::buildkit::v1::{
@@ -8,7 +8,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::{
     frontend::{PingRequest, PongResponse, Result as BridgeResult, ReturnRequest},
     types::WorkerRecord,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use tonic::Status;
 
 use super::{
@@ -31,6 +31,9 @@ use crate::{
 
 /// Says that images are kept by containerd, and not by Docker's own store.
 const SNAPSHOTTER: &str = "org.mobyproject.buildkit.worker.snapshotter";
+
+/// How long a daemon may take for its first answers. One that is being started by its socket takes seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connected daemon.
 #[derive(Debug)]
@@ -129,11 +132,23 @@ async fn ask(
         // What it can do is a matter of choice; a daemon that does not say can do less.
         Ok::<_, EngineError>((client, worker, pong.unwrap_or_default()))
     };
-    let ((client, worker, pong), version) = match tokio::join!(grpc, version) {
-        (Ok(grpc), version) => (grpc, version),
-        (Err(error), _) => return Err(error),
+    let both = async { tokio::join!(grpc, version) };
+    let unreachable = |reason: String| EngineError::Unreachable {
+        address: address.to_string(),
+        reason,
     };
-    Ok((client, worker, pong, version))
+    match timeout(PATIENCE, both).await {
+        Err(_) => Err(unreachable(format!(
+            "no answer within {} seconds",
+            PATIENCE.as_secs()
+        ))),
+        Ok((Ok((client, worker, pong)), version)) => Ok((client, worker, pong, version)),
+        // Podman has Docker's interface and no BuildKit in it.
+        Ok((Err(EngineError::Unreachable { reason, .. }), Some(version))) => Err(unreachable(
+            format!("the daemon, version {version}, does not offer BuildKit ({reason})"),
+        )),
+        Ok((Err(error), _)) => Err(error),
+    }
 }
 
 /// Only inside of a build a daemon tells what it knows; this one is empty.

@@ -50,8 +50,10 @@ pub fn read(status: &Status) -> Report {
     report
 }
 
-/// Without `failed to solve:` and `rpc error: code = … desc =`, however often they stand there.
+/// Without `failed to solve:` and `rpc error: code = … desc =`, however often they stand there, and without the
+/// directories of the daemon's machine in which it looked at a result.
 pub fn plain(message: &str) -> String {
+    let message = without_mounts(message);
     let mut text = message.trim();
     loop {
         let before = text;
@@ -65,6 +67,35 @@ pub fn plain(message: &str) -> String {
             return text.to_owned();
         }
     }
+}
+
+/// Where Docker 20.10 means `/file`, it says `/var/lib/docker/tmp/buildkit-mount123/file`, or the same with the directory
+/// of a layer.
+fn without_mounts(message: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || "\"'`:,".contains(c);
+    message
+        .split_inclusive(ends)
+        .map(|word| inside(word).unwrap_or_else(|| word.to_owned()))
+        .collect()
+}
+
+/// What a path of the daemon's machine is inside of the mount that it leads through.
+fn inside(word: &str) -> Option<String> {
+    if !word.starts_with('/') {
+        return None;
+    }
+    let rest = if let Some((_, rest)) = word.split_once("/buildkit-mount") {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+    } else {
+        let (_, layer) = word.split_once("/overlay2/")?;
+        let (_, rest) = layer.split_once('/')?;
+        rest.strip_prefix("merged").or(rest.strip_prefix("diff"))?
+    };
+    Some(if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    })
 }
 
 /// The number behind the last `exit code: `.
@@ -162,6 +193,29 @@ mod tests {
         );
         let garbage = Status::with_details(Code::Unknown, "m", vec![0xff; 9].into());
         assert_eq!(read(&garbage).message, "m");
+    }
+
+    #[test]
+    fn directories_of_the_daemon_are_not_shown() {
+        for (message, shown) in [
+            (
+                "lstat /var/lib/docker/tmp/buildkit-mount812/a/b: no such file or directory",
+                "lstat /a/b: no such file or directory",
+            ),
+            (
+                "failed to walk /x/buildkit-mount1: lstat /x/buildkit-mount1/f: gone",
+                "failed to walk /: lstat /f: gone",
+            ),
+            (
+                "failed to walk /var/lib/docker/overlay2/85c/merged/a: gone",
+                "failed to walk /a: gone",
+            ),
+            ("open /overlay2/mine: gone", "open /overlay2/mine: gone"),
+            ("ä \"/t/buildkit-mount7/b\"", "ä \"/b\""),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(plain(message), shown);
+        }
     }
 
     #[test]

@@ -7,47 +7,70 @@ const LINES: usize = 60;
 /// How long a line may be, in bytes.
 const LINE: usize = 4096;
 
-/// The end of both output streams of one step, in the order in which lines were completed.
+/// The end of both output streams of one step, in the order in which lines came.
+///
+/// Which of two streams comes first is chance: an error message may be followed by a hundred older lines of standard
+/// output. So each stream has its own end, and neither pushes the other out.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
-    lines: VecDeque<String>,
-    partial: [Vec<u8>; 2],
+    streams: [Stream; 2],
+    count: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    /// With the number of the line among those of both streams.
+    lines: VecDeque<(u64, String)>,
+    partial: Vec<u8>,
 }
 
 impl Tail {
     /// Takes a chunk; chunks are not aligned to lines.
     pub fn push(&mut self, stderr: bool, mut data: &[u8]) {
-        let stream = usize::from(stderr);
+        let stream = &mut self.streams[usize::from(stderr)];
         while let Some(end) = data.iter().position(|b| *b == b'\n') {
-            let mut line = std::mem::take(&mut self.partial[stream]);
+            let mut line = std::mem::take(&mut stream.partial);
             append(&mut line, &data[..end]);
-            self.complete(&line);
+            stream.complete(self.count, &line);
+            self.count += 1;
             data = &data[end + 1..];
         }
-        append(&mut self.partial[stream], data);
+        append(&mut stream.partial, data);
     }
 
     /// The lines, oldest first, with those that were not ended.
     pub fn lines(&self) -> Vec<String> {
-        let mut all = self.clone();
-        for stream in 0..2 {
-            let line = std::mem::take(&mut all.partial[stream]);
+        let mut streams = self.streams.clone();
+        for (stream, number) in streams.iter_mut().zip(self.count..) {
+            let line = std::mem::take(&mut stream.partial);
             if !line.is_empty() {
-                all.complete(&line);
+                stream.complete(number, &line);
             }
         }
-        all.lines.into()
+        let [out, err] = streams.map(|s| s.lines);
+        // Half of the room for each, or more where the other one needs less.
+        let of_err = err.len().min((LINES / 2).max(LINES - out.len().min(LINES)));
+        let of_out = out.len().min(LINES - of_err);
+        let mut lines: Vec<(u64, String)> = Vec::with_capacity(LINES);
+        for (stream, last) in [(out, of_out), (err, of_err)] {
+            let skip = stream.len() - last;
+            lines.extend(stream.into_iter().skip(skip));
+        }
+        lines.sort_by_key(|(number, _)| *number);
+        lines.into_iter().map(|(_, line)| line).collect()
     }
+}
 
-    fn complete(&mut self, line: &[u8]) {
+impl Stream {
+    fn complete(&mut self, number: u64, line: &[u8]) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // A progress bar rewrites its line; what was last visible counts.
         let shown = line.rsplit(|b| *b == b'\r').next().unwrap_or(line);
         if self.lines.len() == LINES {
             self.lines.pop_front();
         }
-        self.lines
-            .push_back(String::from_utf8_lossy(shown).into_owned());
+        let text = String::from_utf8_lossy(shown).into_owned();
+        self.lines.push_back((number, text));
     }
 }
 
@@ -82,6 +105,23 @@ mod tests {
         assert_eq!(tail.lines().last().unwrap(), "999");
         tail.push(false, &vec![b'x'; 1 << 20]);
         assert_eq!(tail.lines().last().unwrap().len(), LINE);
+    }
+
+    #[test]
+    fn an_error_message_is_not_pushed_out_by_older_output_that_comes_later() {
+        let mut tail = Tail::default();
+        tail.push(true, b"bad\n");
+        for n in 0..100 {
+            tail.push(false, format!("{n}\n").as_bytes());
+        }
+        let lines = tail.lines();
+        assert_eq!((lines.len(), lines[0].as_str()), (LINES, "bad"));
+        assert_eq!(lines[LINES - 1], "99");
+        for n in 0..100 {
+            tail.push(true, format!("e{n}\n").as_bytes());
+        }
+        let errors = tail.lines().iter().filter(|l| l.starts_with('e')).count();
+        assert_eq!(errors, LINES / 2);
     }
 
     #[test]

@@ -106,6 +106,8 @@ impl FileSync for Files {
             .contexts
             .get(name)
             .ok_or_else(|| Status::not_found(format!("no directory is called {name}")))?;
+        // What went wrong the last time may be right now.
+        self.trouble.take(name);
         let (out, packets) = mpsc::channel(32);
         let (wishes, queue) = mpsc::unbounded_channel();
         let index = Index::default();
