@@ -430,6 +430,38 @@ fn a_protected_registry_takes_the_right_password_only() {
     });
 }
 
+#[test]
+fn an_archive_goes_out_and_in_and_a_broken_one_is_an_error() {
+    let Some(services) = services("an_archive_goes_out_and_in") else {
+        return;
+    };
+    run(async {
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let lines = site
+            .docker
+            .load(site.docker.save(id.as_str()))
+            .await
+            .unwrap();
+        assert!(
+            lines.iter().any(|line| line.contains(id.hex())),
+            "{lines:?}"
+        );
+        let junk = vec![Ok::<_, std::io::Error>(bytes::Bytes::from_static(
+            &[7; 2000],
+        ))];
+        let error = site.docker.load(futures_util::stream::iter(junk)).await;
+        assert!(error.is_err(), "{error:?}");
+        assert!(
+            site.docker
+                .image("bld-test/never-there")
+                .await
+                .unwrap()
+                .is_none()
+        );
+    });
+}
+
 /// Not a test: `BLD_MEASURE=IMAGE BLD_MEASURE_TO=HOST:PORT cargo test --test it -- --ignored measure --nocapture`.
 #[test]
 #[ignore = "a measurement"]
