@@ -12,7 +12,7 @@ use bld::{
     events::{Event, EventSink, OutputEvent},
     oci::{
         Anonymous, Credential, Credentials, ImageRef, Registries, RegistrySettings, ResolvedBase,
-        Resolver, cache::ContentCache, settings::RegistryEntry,
+        Resolver, cache::ContentCache, layers::LayerRecords, settings::RegistryEntry,
     },
     output::{ImageRequest, Pushed, Pusher, load::LoadPlan},
 };
@@ -345,6 +345,45 @@ fn two_platforms_make_an_index_and_a_second_push_sends_nothing() {
             [&first[0].digest, &first[0].digest]
         );
         assert_eq!(site.transfers(), 0);
+    });
+}
+
+#[test]
+fn layers_of_a_base_are_mounted_from_where_the_base_came_from() {
+    let Some(services) = services("layers_of_a_base_are_mounted") else {
+        return;
+    };
+    run(async {
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let registries = Registries::new(mirror(&services.registry), Arc::new(Anonymous));
+        let records = LayerRecords::in_dir(&site.cache.path().join("layers"));
+        let resolver = Resolver::new(registries, ContentCache::none()).remembering(records);
+        let base = ImageRef::parse("busybox:1.36").unwrap();
+        resolver
+            .resolve(&base, &platform("linux/amd64"))
+            .await
+            .unwrap();
+
+        let name = site.name(&services.registry, "mounted");
+        site.push(&[request(&name, "linux/amd64", true)], &[&id])
+            .await
+            .unwrap();
+        assert_eq!(site.transfers(), 0, "nothing was compressed or sent");
+        site.docker
+            .pull(&name, &Credential::None, None, &|_| {})
+            .await
+            .unwrap();
+        assert_eq!(
+            site.docker
+                .image(&name.to_string())
+                .await
+                .unwrap()
+                .unwrap()
+                .id,
+            id
+        );
+        site.docker.remove(&name.to_string()).await.unwrap();
     });
 }
 

@@ -13,7 +13,6 @@ use super::{
     Failure,
     duplicates::by_name,
     image::ImageRequest,
-    layers::LayerRecords,
     load::LoadPlan,
     upload::{UploadError, Uploaded, Uploader},
 };
@@ -25,6 +24,7 @@ use crate::{
     oci::{
         Credentials, ImageRef, Registries,
         cache::ContentCache,
+        layers::LayerRecords,
         manifest::{Descriptor, DescriptorPlatform, Index, media},
         registry::Repository,
     },
