@@ -7,6 +7,7 @@ pub mod base;
 pub mod diag;
 pub mod events;
 
+pub mod git;
 pub mod oci;
 
 pub mod docker;

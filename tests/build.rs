@@ -4,7 +4,9 @@ use crate::harness::{Bld, Docker, services};
 
 #[test]
 fn an_image_is_loaded_under_all_its_names_and_a_second_build_changes_nothing() {
-    let Some(services) = services("load") else { return };
+    let Some(services) = services("load") else {
+        return;
+    };
     let docker = Docker::at(&services.docker);
     let bld = Bld::with(
         "VERSION 0.8\n\
@@ -19,11 +21,20 @@ fn an_image_is_loaded_under_all_its_names_and_a_second_build_changes_nothing() {
     )
     .on(&services);
     let ran = bld.ok(&["+image"]);
-    ran.says("output as bld-test-load:one").says("output as bld-test-load:two");
+    ran.says("output as bld-test-load:one")
+        .says("output as bld-test-load:two");
     let id = docker.image_id("bld-test-load:one");
     assert_eq!(docker.image_id("bld-test-load:two"), id);
-    let config = docker.image("bld-test-load:one").and_then(|i| i.config).expect("a config");
-    assert!(config.env.unwrap_or_default().contains(&"GREETING=hello".to_owned()));
+    let config = docker
+        .image("bld-test-load:one")
+        .and_then(|i| i.config)
+        .expect("a config");
+    assert!(
+        config
+            .env
+            .unwrap_or_default()
+            .contains(&"GREETING=hello".to_owned())
+    );
     assert_eq!(config.cmd.unwrap_or_default(), ["cat", "/file"]);
     let labels = config.labels.unwrap_or_default();
     assert_eq!(labels.get("a.b").map(String::as_str), Some("c"));
@@ -38,7 +49,9 @@ fn an_image_is_loaded_under_all_its_names_and_a_second_build_changes_nothing() {
 
 #[test]
 fn files_are_written_only_when_everything_succeeded() {
-    let Some(services) = services("as local") else { return };
+    let Some(services) = services("as local") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          FROM busybox:1.36\n\
@@ -59,14 +72,22 @@ fn files_are_written_only_when_everything_succeeded() {
     assert_eq!(bld.read("out/tree/e/link"), "text\n");
     assert_eq!(bld.read("single.txt"), "text\n");
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(bld.path("single.txt")).expect("it is there").permissions().mode();
+    let mode = std::fs::metadata(bld.path("single.txt"))
+        .expect("it is there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o750);
-    assert!(!bld.path(".tmp-bld-out").exists(), "the temporary directory is gone");
+    assert!(
+        !bld.path(".tmp-bld-out").exists(),
+        "the temporary directory is gone"
+    );
 }
 
 #[test]
 fn conditions_and_shell_outs_run_where_they_stand() {
-    let Some(services) = services("conditions") else { return };
+    let Some(services) = services("conditions") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          FROM busybox:1.36\n\
@@ -94,7 +115,9 @@ fn conditions_and_shell_outs_run_where_they_stand() {
 
 #[test]
 fn copy_takes_what_it_says_from_the_context_and_from_artifacts() {
-    let Some(services) = services("copy") else { return };
+    let Some(services) = services("copy") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          FROM busybox:1.36\n\
@@ -129,7 +152,9 @@ fn copy_takes_what_it_says_from_the_context_and_from_artifacts() {
 
 #[test]
 fn an_unchanged_target_does_not_run_again_and_a_no_cache_one_does() {
-    let Some(services) = services("no-cache") else { return };
+    let Some(services) = services("no-cache") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          FROM busybox:1.36\n\
@@ -153,7 +178,9 @@ fn an_unchanged_target_does_not_run_again_and_a_no_cache_one_does() {
 
 #[test]
 fn targets_of_other_directories_bring_their_own_files() {
-    let Some(services) = services("directories") else { return };
+    let Some(services) = services("directories") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          all:\n\
@@ -178,12 +205,18 @@ fn targets_of_other_directories_bring_their_own_files() {
     .on(&services);
     bld.ok(&["+all"]);
     assert_eq!(bld.read("both"), "default\ndata\n");
-    assert_eq!(bld.read("lib/written"), "given\n", "AS LOCAL is relative to its own directory");
+    assert_eq!(
+        bld.read("lib/written"),
+        "given\n",
+        "AS LOCAL is relative to its own directory"
+    );
 }
 
 #[test]
 fn one_artifact_can_be_asked_for() {
-    let Some(services) = services("--artifact") else { return };
+    let Some(services) = services("--artifact") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\n\
          FROM busybox:1.36\n\
@@ -200,7 +233,9 @@ fn one_artifact_can_be_asked_for() {
 
 #[test]
 fn an_image_without_any_layer_is_there() {
-    let Some(services) = services("scratch") else { return };
+    let Some(services) = services("scratch") else {
+        return;
+    };
     let docker = Docker::at(&services.docker);
     let bld = Bld::with(
         "VERSION 0.8\n\
@@ -217,12 +252,15 @@ fn an_image_without_any_layer_is_there() {
 
 #[test]
 fn the_example_builds_and_ends_with_its_image_loaded() {
-    let Some(services) = services("example") else { return };
+    let Some(services) = services("example") else {
+        return;
+    };
     let docker = Docker::at(&services.docker);
     docker.remove_image("bld-example:latest");
     let example = include_str!("../Buildfile.example");
     let bld = Bld::new().file("Buildfile.example", example).on(&services);
-    bld.ok(&["-f", "Buildfile.example", "+all"]).says("bld-example:latest");
+    bld.ok(&["-f", "Buildfile.example", "+all"])
+        .says("bld-example:latest");
     assert!(docker.image("bld-example:latest").is_some());
     assert!(bld.read("out/report.txt").contains("page.html"));
 }

@@ -27,23 +27,40 @@ fn every_room_uses_only_what_stands_below_it() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     visit(&src, &mut |path, text| {
         let inside = path.strip_prefix(&src).expect("the walk stays in src");
-        let Some(room) = inside.iter().next().and_then(|p| p.to_str()) else { return };
+        let Some(room) = inside.iter().next().and_then(|p| p.to_str()) else {
+            return;
+        };
         let Some(level) = ORDER.iter().position(|r| *r == room) else {
-            assert!(room.ends_with(".rs"), "room `{room}` has no place in the order");
+            assert!(
+                room.ends_with(".rs"),
+                "room `{room}` has no place in the order"
+            );
             return;
         };
         for (number, used) in uses(text) {
-            let above = ORDER.iter().position(|r| *r == used).is_none_or(|l| l > level);
-            let forbidden = FORBIDDEN.iter().any(|(r, no)| *r == room && no.contains(&&*used));
+            let above = ORDER
+                .iter()
+                .position(|r| *r == used)
+                .is_none_or(|l| l > level);
+            let forbidden = FORBIDDEN
+                .iter()
+                .any(|(r, no)| *r == room && no.contains(&&*used));
             let excepted = EXCEPTIONS
                 .iter()
                 .any(|(file, ok)| inside == Path::new(file) && ok.contains(&&*used));
             if (above || forbidden) && !excepted {
-                wrong.push(format!("src/{}:{number}: `{room}` uses `{used}`", inside.display()));
+                wrong.push(format!(
+                    "src/{}:{number}: `{room}` uses `{used}`",
+                    inside.display()
+                ));
             }
         }
     });
-    assert!(wrong.is_empty(), "imports against the order of the layers:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "imports against the order of the layers:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -52,9 +69,16 @@ fn every_file_of_the_integration_tests_is_declared() {
     let main = fs::read_to_string(tests.join("main.rs")).expect("tests/main.rs is there");
     for entry in fs::read_dir(&tests).expect("tests/ is there") {
         let path = entry.expect("a readable entry").path();
-        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        let name = path
+            .file_stem()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default()
+            .to_owned();
         if name != "main" && (path.is_dir() || path.extension().is_some_and(|e| e == "rs")) {
-            assert!(main.contains(&format!("mod {name};")), "`{name}` is not declared in tests/main.rs");
+            assert!(
+                main.contains(&format!("mod {name};")),
+                "`{name}` is not declared in tests/main.rs"
+            );
         }
     }
 }
@@ -90,12 +114,16 @@ fn uses(text: &str) -> Vec<(usize, String)> {
             }
         }
     }
-    found.retain(|(_, used)| !used.is_empty() && used.chars().next().is_some_and(char::is_lowercase));
+    found.retain(|(_, used)| {
+        !used.is_empty() && used.chars().next().is_some_and(char::is_lowercase)
+    });
     found
 }
 
 fn word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect()
 }
 
 fn visit(dir: &Path, f: &mut impl FnMut(&Path, &str)) {

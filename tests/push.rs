@@ -4,7 +4,9 @@ use crate::harness::{Bld, Docker, Registry, services};
 
 #[test]
 fn without_push_nothing_is_pushed_and_the_summary_says_so() {
-    let Some(services) = services("no push") else { return };
+    let Some(services) = services("no push") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     let bld = Bld::with(&format!(
         "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo unpushed > /f\n    SAVE IMAGE --push {}/bld-test/unpushed:1\n",
@@ -17,7 +19,9 @@ fn without_push_nothing_is_pushed_and_the_summary_says_so() {
 
 #[test]
 fn a_plain_image_arrives_as_a_plain_manifest_under_all_its_names() {
-    let Some(services) = services("plain push") else { return };
+    let Some(services) = services("plain push") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     let bld = Bld::with(&format!(
         "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo plain > /f\n    SAVE IMAGE --push {0}/bld-test/plain:1 {0}/bld-test/plain:2\n",
@@ -25,8 +29,12 @@ fn a_plain_image_arrives_as_a_plain_manifest_under_all_its_names() {
     ))
     .on(&services);
     let ran = bld.ok(&["--push", "+t"]);
-    let one = registry.manifest("bld-test/plain", "1").expect("it was pushed");
-    let two = registry.manifest("bld-test/plain", "2").expect("it was pushed");
+    let one = registry
+        .manifest("bld-test/plain", "1")
+        .expect("it was pushed");
+    let two = registry
+        .manifest("bld-test/plain", "2")
+        .expect("it was pushed");
     assert!(one.media_type.contains("manifest.v"), "{}", one.media_type);
     assert!(!one.is_index() && one.digest == two.digest);
     ran.says(&one.digest);
@@ -34,7 +42,9 @@ fn a_plain_image_arrives_as_a_plain_manifest_under_all_its_names() {
 
 #[test]
 fn a_push_only_run_leaves_no_image_in_the_daemon() {
-    let Some(services) = services("push only") else { return };
+    let Some(services) = services("push only") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     let docker = Docker::at(&services.docker);
     let name = format!("{}/bld-test/push-only:1", services.registry);
@@ -43,7 +53,8 @@ fn a_push_only_run_leaves_no_image_in_the_daemon() {
         "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo push-only > /f\n    SAVE IMAGE --push {name}\n"
     ))
     .on(&services);
-    bld.ok(&["--push", "--no-output", "+t"]).says("Pushed image");
+    bld.ok(&["--push", "--no-output", "+t"])
+        .says("Pushed image");
     assert!(docker.image(&name).is_none());
     assert!(registry.manifest("bld-test/push-only", "1").is_some());
     docker.pull(&name);
@@ -66,10 +77,14 @@ fn foreign(services: &crate::harness::Services, flag: &str, tag: &str) -> Bld {
 
 #[test]
 fn a_foreign_platform_gives_an_index_with_one_entry() {
-    let Some(services) = services("index") else { return };
+    let Some(services) = services("index") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     foreign(&services, "", "index").ok(&["--push", "+t"]);
-    let index = registry.manifest("bld-test/foreign", "index").expect("it was pushed");
+    let index = registry
+        .manifest("bld-test/foreign", "index")
+        .expect("it was pushed");
     assert!(index.is_index(), "{}", index.media_type);
     let entries = index.json["manifests"].as_array().expect("entries");
     assert_eq!(entries.len(), 1);
@@ -78,10 +93,14 @@ fn a_foreign_platform_gives_an_index_with_one_entry() {
 
 #[test]
 fn no_manifest_list_gives_a_plain_manifest_for_the_foreign_platform() {
-    let Some(services) = services("no manifest list") else { return };
+    let Some(services) = services("no manifest list") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     foreign(&services, "--no-manifest-list", "plain").ok(&["--push", "+t"]);
-    let manifest = registry.manifest("bld-test/foreign", "plain").expect("it was pushed");
+    let manifest = registry
+        .manifest("bld-test/foreign", "plain")
+        .expect("it was pushed");
     assert!(!manifest.is_index(), "{}", manifest.media_type);
     let config = registry.config("bld-test/foreign", &manifest);
     assert_eq!(config["architecture"], "arm64");
@@ -89,7 +108,9 @@ fn no_manifest_list_gives_a_plain_manifest_for_the_foreign_platform() {
 
 #[test]
 fn one_name_for_two_platforms_is_one_index_and_two_tags_in_the_daemon() {
-    let Some(services) = services("two platforms") else { return };
+    let Some(services) = services("two platforms") else {
+        return;
+    };
     let registry = Registry::at(&services.registry);
     let docker = Docker::at(&services.docker);
     let name = format!("{}/bld-test/two", services.registry);
@@ -106,16 +127,27 @@ fn one_name_for_two_platforms_is_one_index_and_two_tags_in_the_daemon() {
     .file("file", "text")
     .on(&services);
     bld.ok(&["--push", "+all"]);
-    let index = registry.manifest("bld-test/two", "1").expect("it was pushed");
+    let index = registry
+        .manifest("bld-test/two", "1")
+        .expect("it was pushed");
     let mut platforms: Vec<String> = index.json["manifests"]
         .as_array()
         .expect("an index")
         .iter()
-        .map(|m| m["platform"]["architecture"].as_str().unwrap_or_default().to_owned())
+        .map(|m| {
+            m["platform"]["architecture"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
         .collect();
     platforms.sort();
     assert_eq!(platforms, ["amd64", "arm64"]);
-    let arch = |tag: &str| docker.image(&format!("{name}:{tag}")).and_then(|i| i.architecture);
+    let arch = |tag: &str| {
+        docker
+            .image(&format!("{name}:{tag}"))
+            .and_then(|i| i.architecture)
+    };
     assert_eq!(arch("1").as_deref(), Some("amd64"));
     assert_eq!(arch("1_linux_amd64").as_deref(), Some("amd64"));
     assert_eq!(arch("1_linux_arm64").as_deref(), Some("arm64"));
@@ -126,17 +158,24 @@ fn one_name_for_two_platforms_is_one_index_and_two_tags_in_the_daemon() {
 
 #[test]
 fn the_same_name_twice_is_an_error_that_shows_both_places() {
-    let Some(services) = services("duplicates") else { return };
+    let Some(services) = services("duplicates") else {
+        return;
+    };
     let bld = Bld::with(
         "VERSION 0.8\nFROM busybox:1.36\nall:\n    BUILD +a\n    BUILD +b\na:\n    RUN echo a > /f\n    SAVE IMAGE bld-test-twice:1\nb:\n    RUN echo b > /f\n    SAVE IMAGE bld-test-twice:1\n",
     )
     .on(&services);
-    bld.fails(1, &["+all"]).says("bld-test-twice:1").says("Buildfile:8:").says("Buildfile:11:");
+    bld.fails(1, &["+all"])
+        .says("bld-test-twice:1")
+        .says("Buildfile:8:")
+        .says("Buildfile:11:");
 }
 
 #[test]
 fn a_registry_that_wants_a_login_is_given_it_and_says_what_to_do_without() {
-    let Some(services) = services("login") else { return };
+    let Some(services) = services("login") else {
+        return;
+    };
     let name = format!("{}/bld-test/private:1", services.registry_auth);
     let bld = Bld::with(&format!(
         "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo private > /f\n    SAVE IMAGE --push {name}\n"
@@ -156,9 +195,14 @@ fn a_registry_that_wants_a_login_is_given_it_and_says_what_to_do_without() {
 
 #[test]
 fn an_empty_daemon_rebuilds_from_the_registry_with_cached_steps() {
-    let Some(services) = services("inline cache") else { return };
+    let Some(services) = services("inline cache") else {
+        return;
+    };
     if services.docker_second.is_empty() {
-        assert!(std::env::var_os("BLD_TEST_REQUIRE").is_none(), "the second daemon is needed");
+        assert!(
+            std::env::var_os("BLD_TEST_REQUIRE").is_none(),
+            "the second daemon is needed"
+        );
         eprintln!("SKIPPED: inline cache needs `dev/services start-second --wipe`");
         return;
     }
@@ -171,8 +215,13 @@ fn an_empty_daemon_rebuilds_from_the_registry_with_cached_steps() {
     .on(&services);
     let first = bld.ok(&["--push", "--use-inline-cache", "--save-inline-cache", "+t"]);
     first.never_says("*cached* --> RUN echo");
-    let second = bld
-        .env("BLD_ENGINE", &services.docker_second)
-        .ok(&["--push", "--use-inline-cache", "--save-inline-cache", "+t"]);
-    second.says("*cached* --> RUN echo").says("*cached* --> RUN cp");
+    let second = bld.env("BLD_ENGINE", &services.docker_second).ok(&[
+        "--push",
+        "--use-inline-cache",
+        "--save-inline-cache",
+        "+t",
+    ]);
+    second
+        .says("*cached* --> RUN echo")
+        .says("*cached* --> RUN cp");
 }

@@ -9,7 +9,8 @@ use bld::{
     diag::{Severity, SourceFile, Span, render},
     syntax::{
         self, Parsed,
-        ast::{Assignment, Block, BuildFile, Command, Node, Word},
+        ast::{Assignment, Block, BuildFile, Command, Node, Statement, Word},
+        dialect::Feature,
         words::{self, ShellOuts, WordOptions},
     },
 };
@@ -182,6 +183,50 @@ fn check_command(file: &BuildFile, command: &Command, parent: Span, from: u32) -
         at = check_span(file, word.span, command.span, at);
     }
     command.span.end
+}
+
+// ------------------------------------------------------------------------------------------------ what counts when
+
+fn load_text(text: &str, overrides: &[Feature]) -> Parsed {
+    syntax::load(&Arc::new(SourceFile::new("Earthfile", text)), overrides)
+}
+
+#[test]
+fn a_mistake_of_a_statement_is_found_by_its_span_and_does_not_spoil_the_file() {
+    let text =
+        "VERSION 0.8\nFROM alpine\ngood:\n    RUN a\nbad:\n    RUN --aws b\n    RUN --nope c\n";
+    let parsed = load_text(text, &[]);
+    assert_eq!(parsed.fatal().count(), 0);
+    let codes = |name: &str| -> Vec<_> {
+        let recipe = parsed.file.target(name).expect("is there");
+        let spans = recipe.body.statements().map(Statement::span);
+        let errors = spans.flat_map(|span| parsed.errors_in(span));
+        errors.map(|p| p.code).collect()
+    };
+    assert_eq!(codes("good"), Vec::<&str>::new());
+    assert_eq!(codes("bad"), ["feature-off", "unknown-flag"]);
+}
+
+#[test]
+fn what_cannot_be_read_spoils_the_file() {
+    let parsed = load_text("VERSION 0.8\nFROM alpine\nt:\n    RUNN a\n    RUN\n", &[]);
+    let codes: Vec<_> = parsed.fatal().map(|p| p.code).collect();
+    assert_eq!(codes, ["unknown-command"]);
+}
+
+#[test]
+fn the_command_line_can_turn_a_feature_on() {
+    let text = "VERSION 0.8\nFROM alpine\nRUN --raw-output a\n";
+    assert_eq!(load_text(text, &[]).problems.len(), 1);
+    assert!(load_text(text, &[Feature::RawOutput]).problems.is_empty());
+}
+
+#[test]
+fn the_tree_as_json_shows_words_as_they_are_written() {
+    let text = "VERSION --try 0.8\nFROM alpine\n# about\nt:\n    ARG --required a = b  c\n    COPY (+u/x   --k=v) .\n    IF a\n    ELSE IF [\"b\"]\n    ELSE\n        RUN x\n    END\nF:\n    FUNCTION\n";
+    insta::assert_snapshot!(syntax::json(&load_text(text, &[]).file, false).to_string(), @r#"{"version":{"args":["--try","0.8"]},"baseRecipe":[{"command":{"name":"FROM","args":["alpine"]}}],"targets":[{"name":"t","docs":"about\n","recipe":[{"command":{"name":"ARG","args":["--required","a","=","b  c"]}},{"command":{"name":"COPY","args":["(+u/x","--k=v)","."]}},{"if":{"expression":["a"],"ifBody":[],"elseIf":[{"expression":["b"],"execMode":true,"body":[]}],"elseBody":[{"command":{"name":"RUN","args":["x"]}}]}}]}],"functions":[{"name":"F","recipe":[{"command":{"name":"FUNCTION","args":[]}}]}]}"#);
+    let first = &syntax::json(&load_text(text, &[]).file, true)["baseRecipe"][0];
+    insta::assert_snapshot!(first["sourceLocation"].to_string(), @r#"{"file":"Earthfile","startLine":2,"startColumn":0,"endLine":2,"endColumn":11}"#);
 }
 
 // ------------------------------------------------------------------------------------------------ any text

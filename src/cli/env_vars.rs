@@ -66,11 +66,6 @@ impl Environment {
             .iter()
             .find_map(|prefix| self.get(&format!("{prefix}{name}")))
     }
-
-    /// Everything, for looking values up by name.
-    pub fn values(&self) -> &HashMap<String, String> {
-        &self.values
-    }
 }
 
 /// The options that the environment gives and the command line does not, as they would be typed.

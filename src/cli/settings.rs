@@ -67,7 +67,6 @@ pub fn resolve(
             .or(config.global.buildkit_host),
         registries: config.registries,
         cache_dir: cache_dir(environment),
-        environment: environment.values().clone(),
         parallelism: config
             .global
             .conversion_parallelism

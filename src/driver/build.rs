@@ -36,8 +36,8 @@ pub async fn build(
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
     let credentials = Arc::new(DockerConfig::of_this_user(Arc::clone(&events)));
-    let docker_host = request.environment.get("DOCKER_HOST").map(String::as_str);
-    let address = engines::address(request.engine.as_deref(), docker_host);
+    let address = engines::address(request.engine.as_deref())
+        .map_err(|e| Failure::new(FailureKind::EngineUnreachable, e.diagnostic()))?;
     let docker = Daemon::at(&address);
     let cache_from = cache_sources(&request, &events).await;
     let connection = Arc::new(Connection::new(

@@ -6,6 +6,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    docker::{self, DockerError, address::Surroundings},
     engine::{
         Build, Credentials, Engine, EngineError,
         buildkit::{Address, BuildKit, dial::Peer},
@@ -13,19 +14,15 @@ use crate::{
     events::EventSink,
 };
 
-/// The address of a local Docker daemon.
-const LOCAL_DOCKER: &str = "unix:///var/run/docker.sock";
-
-/// The address that `--engine`, `BLD_ENGINE` or the config file ask for; `auto` and `docker` are the daemon that
-/// `DOCKER_HOST` names, else the local one.
-pub fn address(asked: Option<&str>, docker_host: Option<&str>) -> String {
+/// The address that `--engine`, `BLD_ENGINE` or the config file ask for; `auto` and `docker` are the daemon that Docker's
+/// own command would talk to.
+pub fn address(asked: Option<&str>) -> Result<String, DockerError> {
     match asked {
-        None | Some("" | "auto" | "docker") => docker_host
-            .filter(|h| !h.is_empty())
-            .unwrap_or(LOCAL_DOCKER)
-            .to_owned(),
-        Some(path) if path.starts_with('/') => format!("unix://{path}"),
-        Some(address) => address.to_owned(),
+        None | Some("" | "auto" | "docker") => {
+            Ok(docker::Address::find(&Surroundings::of_this_process())?.to_string())
+        }
+        Some(path) if path.starts_with('/') => Ok(format!("unix://{path}")),
+        Some(address) => Ok(address.to_owned()),
     }
 }
 
@@ -110,13 +107,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn auto_is_the_docker_daemon_that_the_environment_names() {
-        assert_eq!(address(None, None), LOCAL_DOCKER);
-        assert_eq!(address(Some("auto"), Some("tcp://h:1")), "tcp://h:1");
-        assert_eq!(
-            address(Some("/run/x.sock"), Some("tcp://h:1")),
-            "unix:///run/x.sock"
-        );
-        assert_eq!(address(Some("tcp://b:2"), None), "tcp://b:2");
+    fn a_path_is_the_address_of_its_socket() {
+        let of = |asked| address(Some(asked)).map_err(|_| ());
+        assert_eq!(of("/run/x.sock"), Ok("unix:///run/x.sock".to_owned()));
+        assert_eq!(of("tcp://b:2"), Ok("tcp://b:2".to_owned()));
     }
 }

@@ -80,8 +80,6 @@ pub struct BuildRequest {
     pub registries: RegistrySettings,
     /// Where caches of this machine go; none where there is no place for them.
     pub cache_dir: Option<PathBuf>,
-    /// The directory of Docker's login file, where the environment names one.
-    pub environment: HashMap<String, String>,
     /// How many targets are interpreted at once.
     pub parallelism: usize,
     /// Ask no registry (`bld plan --offline`).

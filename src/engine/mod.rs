@@ -4,6 +4,7 @@
 
 pub mod buildkit;
 pub mod context;
+pub mod fake;
 
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 

@@ -1,18 +1,37 @@
 //! Runs the tree: executes statements, appends steps to the plan and entries to the ledger.
 //!
-//! What can only be learnt by running something is asked through [`probe::Probe`]; nothing else looks upward.
+//! [`run`] interprets a target and everything that it needs. What can only be learnt by running something is asked
+//! through [`probe::Probe`]; nothing else looks upward. The way through the room: `run` → `exec::Start` → `target` →
+//! `block` → `commands/`; `visits` knows every target of the run, `project` every file.
 
+mod args;
+mod block;
+mod builtins;
+mod call;
+mod commands;
+mod error;
+mod exec;
+mod expand;
+mod fork;
+mod host;
+mod ignore;
 pub mod dotenv;
 pub mod probe;
-mod request;
-pub use request::{Interpreted, Request, Root};
-/// temp
-pub async fn run(
-    _: Request,
-    _: std::sync::Arc<crate::graph::Plan>,
-    _: std::sync::Arc<crate::graph::Ledger>,
-    _: std::sync::Arc<dyn probe::Probe>,
-    _: std::sync::Arc<dyn crate::events::EventSink>,
-) -> Result<Interpreted, Vec<crate::diag::Diagnostic>> {
-    Err(vec![])
-}
+mod project;
+mod run;
+mod scope;
+mod session;
+mod state;
+mod statics;
+mod target;
+#[cfg(test)]
+mod tests;
+mod value;
+mod visits;
+
+pub use builtins::COMPATIBLE_VERSION;
+pub use error::Failure;
+pub use ignore::IGNORE_FILES;
+pub use probe::Probe;
+pub use project::{BASE, BUILD_FILES};
+pub use run::{Interpreted, Request, run};

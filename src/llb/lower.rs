@@ -115,7 +115,7 @@ impl Lowering {
                 Some(local.build(&self.nonce, label))
             }
             StepOp::Run(run) => return self.run(run, step, &state_of(&run.on), label),
-            StepOp::Copy(copy) => copy_files(copy, step, &state_of(&copy.on), &state_of, label),
+            StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),
             StepOp::MakeDir {
                 on,
                 path,
@@ -128,7 +128,7 @@ impl Lowering {
                     ..MakeDir::mode(*mode)
                 };
                 let file = FileOp::on(&state_of(on)).mkdir(path, spec);
-                Some(file.build(&step.platform, label))
+                Some(file.build(label))
             }
             StepOp::Decision { .. } | StepOp::Undecided { .. } => {
                 unreachable!("a plan that is executed has nothing undecided: the probe answered")
@@ -169,7 +169,7 @@ impl Lowering {
                 capture: None,
             };
         }
-        let place = Some(writable_for_all(step));
+        let place = Some(writable_for_all());
         let mount = Mount::new(CAPTURE, &place, MountKind::Writable { keep: true });
         let executed = exec.mount(mount).build(&step.platform, label);
         Lowered {
@@ -181,7 +181,7 @@ impl Lowering {
 
 /// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
 /// copying one with a mode does not.
-fn writable_for_all(step: &Step) -> Edge {
+fn writable_for_all() -> Edge {
     let label = |text: &str| {
         Arc::new(Label {
             target: String::new(),
@@ -198,7 +198,7 @@ fn writable_for_all(step: &Step) -> Edge {
                 ..MakeDir::mode(0o755)
             },
         )
-        .build(&step.platform, label("place for an answer"));
+        .build(label("place for an answer"));
     let open = CopyFile {
         mode: Some(0o777),
         time: Some(COPY_TIME),
@@ -206,12 +206,11 @@ fn writable_for_all(step: &Step) -> Edge {
     };
     FileOp::on(&None)
         .copy(&Some(made), "/dir", "/out", open)
-        .build(&step.platform, label("place for an answer"))
+        .build(label("place for an answer"))
 }
 
 fn copy_files(
     copy: &CopyFiles,
-    step: &Step,
     on: &State,
     state_of: &dyn Fn(&StepId) -> State,
     label: Arc<Label>,
@@ -235,6 +234,6 @@ fn copy_files(
     if file.is_empty() {
         on.clone()
     } else {
-        Some(file.build(&step.platform, label))
+        Some(file.build(label))
     }
 }

@@ -6,7 +6,7 @@ use super::{
     problem,
     problems::Problems,
 };
-use crate::diag::{Span, words::nearest};
+use crate::diag::Span;
 
 /// Takes the flags; what is left in `words` begins with the first word that is no flag.
 pub(super) fn take_flags(
@@ -28,7 +28,7 @@ pub(super) fn take_flags(
         }
         let (name, inline) = split(&word);
         let Some(row) = rows.iter().find(|row| row.name == name) else {
-            let near = nearest(&name, rows.iter().map(|row| row.name));
+            let near = problem::nearest(&name, rows.iter().map(|row| row.name));
             problems.push(word.span, problem::unknown_flag(keyword, &name, near));
             continue;
         };

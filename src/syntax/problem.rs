@@ -2,6 +2,7 @@
 //!
 //! Where and when to say it is decided elsewhere; here is only what. The sentences begin in lower case, end without a
 //! period, and keep the phrases that users of the language search for ("invalid number of arguments", "not found").
+//! The file is long and shallow on purpose: the tone of all messages can be reviewed in one sitting.
 
 use super::{ast::Keyword, flags};
 use crate::diag::{Diagnostic, Location, Severity, words};
@@ -46,6 +47,16 @@ const FATAL: &[&str] = &[
 /// Whether nothing of the file can be built.
 pub(super) fn is_fatal(problem: &Diagnostic) -> bool {
     problem.severity == Severity::Error && FATAL.contains(&problem.code)
+}
+
+/// The name that was meant. Comparing costs the product of the lengths, and no name is long.
+pub(super) fn nearest<'a>(
+    written: &str,
+    valid: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    (written.len() <= 64)
+        .then(|| words::nearest(written, valid))
+        .flatten()
 }
 
 /// Adds `did you mean …?`.
@@ -142,7 +153,7 @@ pub(super) fn lone_backslash() -> Diagnostic {
 
 pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     let shown = short(word);
-    let upper = word.to_ascii_uppercase();
+    let upper = word.get(..64).unwrap_or(word).to_ascii_uppercase();
     let first = upper.split(|c: char| !c.is_ascii_uppercase()).next();
     let problem = error(
         "unknown-command",
@@ -179,8 +190,7 @@ pub(super) fn unknown_keyword(word: &str, second: Option<&str>) -> Diagnostic {
     if let Some(keyword) = glued {
         return problem.hint(format!("write a blank after `{keyword}`"));
     }
-    let near = words::nearest(&upper, Keyword::ALL.iter().map(|k| k.text()));
-    match near {
+    match nearest(&upper, Keyword::ALL.iter().map(|k| k.text())) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem.hint("a line begins with a command such as `RUN`, or goes on from the line above if that ends with a backslash"),
     }

@@ -6,7 +6,7 @@ use super::{
     problem,
     problems::Problems,
 };
-use crate::diag::{Span, words::nearest};
+use crate::diag::Span;
 
 /// Finds and reads the version of a file: the first statement of the base recipe.
 pub(super) fn read(base: &Block, problems: &mut Problems) -> Option<Version> {
@@ -51,7 +51,7 @@ fn statement(command: &Command, problems: &mut Problems) -> Option<Version> {
                     }
                     Some(feature) => asked.push((feature, word.span)),
                     None => {
-                        let near = nearest(name, FEATURES.iter().map(|row| row.name));
+                        let near = problem::nearest(name, FEATURES.iter().map(|row| row.name));
                         problems.push(word.span, problem::unknown_version_flag(name, near));
                     }
                 }

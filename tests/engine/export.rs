@@ -8,7 +8,7 @@ use bld::{
     oci::ImageConfig,
 };
 
-use super::site::{label, site};
+use super::site::{docker, label, remove_image, site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_in_the_store_with_its_configuration() {
@@ -30,15 +30,7 @@ async fn an_image_is_in_the_store_with_its_configuration() {
     let again = build.export(&state, export).await.unwrap();
     assert_eq!(exported.image_id, again.image_id);
     build.finish().await.unwrap();
-    let docker = bollard::Docker::connect_with_unix(
-        "/var/run/docker.sock",
-        20,
-        bollard::API_DEFAULT_VERSION,
-    )
-    .unwrap()
-    .negotiate_version()
-    .await
-    .unwrap();
+    let docker = docker().await;
     for name in &names {
         let image = docker.inspect_image(name).await.unwrap();
         assert_eq!(
@@ -49,14 +41,7 @@ async fn an_image_is_in_the_store_with_its_configuration() {
         assert_eq!(config.user.as_deref(), Some("daemon"));
         assert_eq!(config.labels.unwrap()["a"], "b");
         assert_eq!(config.cmd.unwrap(), ["cat", "/hi"]);
-        docker
-            .remove_image(
-                name,
-                None::<bollard::query_parameters::RemoveImageOptions>,
-                None,
-            )
-            .await
-            .unwrap();
+        remove_image(name).await;
     }
 }
 
@@ -72,28 +57,13 @@ async fn an_image_of_nothing_is_an_image() {
     };
     let exported = build.export(&None, export).await.unwrap();
     build.finish().await.unwrap();
-    let docker = bollard::Docker::connect_with_unix(
-        "/var/run/docker.sock",
-        20,
-        bollard::API_DEFAULT_VERSION,
-    )
-    .unwrap()
-    .negotiate_version()
-    .await
-    .unwrap();
+    let docker = docker().await;
     let image = docker.inspect_image(name).await.unwrap();
     assert_eq!(
         image.id.as_deref(),
         exported.image_id.as_ref().map(|d| d.as_str())
     );
-    docker
-        .remove_image(
-            name,
-            None::<bollard::query_parameters::RemoveImageOptions>,
-            None,
-        )
-        .await
-        .unwrap();
+    remove_image(name).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,8 +107,6 @@ async fn files_keep_their_modes_times_and_links() {
 async fn a_directory_that_cannot_be_written_is_named() {
     let Some(site) = site().await else { return };
     let build = site.open().await;
-    let state = site.sh(&None, "true");
-    drop(state);
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("missing");
     let error = build

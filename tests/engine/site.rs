@@ -135,3 +135,19 @@ impl Site {
         self.nonce.as_str()
     }
 }
+
+pub async fn docker() -> bollard::Docker {
+    let address = std::env::var("BLD_TEST_DOCKER");
+    let address = address.unwrap_or("unix:///var/run/docker.sock".to_owned());
+    let docker = bollard::Docker::connect_with_unix(&address, 20, bollard::API_DEFAULT_VERSION);
+    docker.unwrap().negotiate_version().await.unwrap()
+}
+
+pub async fn remove_image(name: &str) {
+    let options = None::<bollard::query_parameters::RemoveImageOptions>;
+    docker()
+        .await
+        .remove_image(name, options, None)
+        .await
+        .unwrap();
+}

@@ -31,11 +31,18 @@ impl Bld {
     /// An empty project.
     #[track_caller]
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("bld-test-").tempdir().expect("a temporary directory");
+        let dir = tempfile::Builder::new()
+            .prefix("bld-test-")
+            .tempdir()
+            .expect("a temporary directory");
         let cwd = dir.path().join("project");
         fs::create_dir_all(&cwd).expect("a project directory");
         fs::create_dir_all(dir.path().join("home")).expect("a home");
-        Self { dir, cwd, env: Vec::new() }
+        Self {
+            dir,
+            cwd,
+            env: Vec::new(),
+        }
     }
 
     /// A project with this build file.
@@ -47,7 +54,8 @@ impl Bld {
     /// Uses the services' daemon, registry and mirror settings.
     #[must_use]
     pub fn on(self, services: &Services) -> Self {
-        self.env("BLD_ENGINE", &services.docker).env("BLD_CONFIG", &services.config)
+        self.env("BLD_ENGINE", &services.docker)
+            .env("BLD_CONFIG", &services.config)
     }
 
     /// Writes a file of the project.
@@ -102,7 +110,14 @@ impl Bld {
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> Ran {
         let ran = self.run(args);
-        assert_eq!(ran.code, 0, "bld {}\n{}{}", args.join(" "), ran.stdout, ran.stderr);
+        assert_eq!(
+            ran.code,
+            0,
+            "bld {}\n{}{}",
+            args.join(" "),
+            ran.stdout,
+            ran.stderr
+        );
         ran
     }
 
@@ -110,7 +125,14 @@ impl Bld {
     #[track_caller]
     pub fn fails(&self, code: i32, args: &[&str]) -> Ran {
         let ran = self.run(args);
-        assert_eq!(ran.code, code, "bld {}\n{}{}", args.join(" "), ran.stdout, ran.stderr);
+        assert_eq!(
+            ran.code,
+            code,
+            "bld {}\n{}{}",
+            args.join(" "),
+            ran.stdout,
+            ran.stderr
+        );
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
         ran
     }
@@ -136,14 +158,22 @@ impl Ran {
     /// Expects a text on standard error.
     #[track_caller]
     pub fn says(&self, text: &str) -> &Self {
-        assert!(self.stderr.contains(text), "`{text}` is missing in\n{}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "`{text}` is missing in\n{}",
+            self.stderr
+        );
         self
     }
 
     /// Expects that a text is not on standard error.
     #[track_caller]
     pub fn never_says(&self, text: &str) -> &Self {
-        assert!(!self.stderr.contains(text), "`{text}` should not be in\n{}", self.stderr);
+        assert!(
+            !self.stderr.contains(text),
+            "`{text}` should not be in\n{}",
+            self.stderr
+        );
         self
     }
 }

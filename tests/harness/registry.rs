@@ -32,7 +32,9 @@ impl Manifest {
 impl Registry {
     /// At `127.0.0.1:5000`.
     pub fn at(host: &str) -> Self {
-        Self { host: host.to_owned() }
+        Self {
+            host: host.to_owned(),
+        }
     }
 
     /// A manifest by tag or digest; none if it is not there.
@@ -42,7 +44,8 @@ impl Registry {
                       application/vnd.docker.distribution.manifest.list.v2+json, \
                       application/vnd.oci.image.manifest.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json";
-        let (status, head, body) = self.get(&format!("/v2/{repository}/manifests/{version}"), accept);
+        let (status, head, body) =
+            self.get(&format!("/v2/{repository}/manifests/{version}"), accept);
         if status != 200 {
             return None;
         }
@@ -63,7 +66,9 @@ impl Registry {
     /// The image configuration of a manifest.
     #[track_caller]
     pub fn config(&self, repository: &str, manifest: &Manifest) -> Value {
-        let digest = manifest.json["config"]["digest"].as_str().expect("a configuration");
+        let digest = manifest.json["config"]["digest"]
+            .as_str()
+            .expect("a configuration");
         let (status, _, body) = self.get(&format!("/v2/{repository}/blobs/{digest}"), "*/*");
         assert_eq!(status, 200, "blob {digest}");
         serde_json::from_slice(&body).expect("a configuration is JSON")
@@ -78,9 +83,16 @@ impl Registry {
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
-        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        let end = answer
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .expect("a head");
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .expect("a status");
         (status, head, answer[end + 4..].to_vec())
     }
 }

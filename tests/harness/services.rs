@@ -60,7 +60,9 @@ impl Docker {
             let _inside = runtime.enter();
             Client::connect_with_unix(address, 60, API_DEFAULT_VERSION).expect("a daemon")
         };
-        let client = runtime.block_on(client.negotiate_version()).expect("a version in common");
+        let client = runtime
+            .block_on(client.negotiate_version())
+            .expect("a version in common");
         Self { runtime, client }
     }
 
@@ -72,13 +74,17 @@ impl Docker {
     /// The image's id.
     #[track_caller]
     pub fn image_id(&self, name: &str) -> String {
-        self.image(name).and_then(|i| i.id).unwrap_or_else(|| panic!("no image `{name}`"))
+        self.image(name)
+            .and_then(|i| i.id)
+            .unwrap_or_else(|| panic!("no image `{name}`"))
     }
 
     /// Removes an image if it is there.
     pub fn remove_image(&self, name: &str) {
         let options = RemoveImageOptionsBuilder::default().force(true).build();
-        let _ = self.runtime.block_on(self.client.remove_image(name, Some(options), None));
+        let _ = self
+            .runtime
+            .block_on(self.client.remove_image(name, Some(options), None));
     }
 
     /// Pulls an image.
@@ -88,9 +94,11 @@ impl Docker {
         let options = bollard::query_parameters::CreateImageOptionsBuilder::default()
             .from_image(name)
             .build();
-        let pulled = self
-            .runtime
-            .block_on(self.client.create_image(Some(options), None, None).try_collect::<Vec<_>>());
+        let pulled = self.runtime.block_on(
+            self.client
+                .create_image(Some(options), None, None)
+                .try_collect::<Vec<_>>(),
+        );
         pulled.unwrap_or_else(|e| panic!("pull {name}: {e}"));
     }
 
@@ -104,15 +112,33 @@ impl Docker {
         };
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let address = self.runtime.block_on(async {
-            self.client.create_container(Some(options), body).await.expect("a container");
-            self.client.start_container(&name, None).await.expect("a running container");
-            let inspected = self.client.inspect_container(&name, None).await.expect("it is there");
-            let networks = inspected.network_settings.and_then(|n| n.networks).unwrap_or_default();
-            networks.into_values().filter_map(|n| n.ip_address).find(|ip| !ip.is_empty())
+            self.client
+                .create_container(Some(options), body)
+                .await
+                .expect("a container");
+            self.client
+                .start_container(&name, None)
+                .await
+                .expect("a running container");
+            let inspected = self
+                .client
+                .inspect_container(&name, None)
+                .await
+                .expect("it is there");
+            let networks = inspected
+                .network_settings
+                .and_then(|n| n.networks)
+                .unwrap_or_default();
+            networks
+                .into_values()
+                .filter_map(|n| n.ip_address)
+                .find(|ip| !ip.is_empty())
         });
         let result = work(&address.expect("the container has an address"));
         let force = RemoveContainerOptionsBuilder::default().force(true).build();
-        let _ = self.runtime.block_on(self.client.remove_container(&name, Some(force)));
+        let _ = self
+            .runtime
+            .block_on(self.client.remove_container(&name, Some(force)));
         result
     }
 }

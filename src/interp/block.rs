@@ -1,0 +1,282 @@
+//! Statements in a row: dispatch, `IF`, and the look-ahead for `BUILD` (language specification, 4.6, 4.11).
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    commands,
+    error::{self, Result},
+    exec::Exec,
+    probe::Answer,
+};
+use crate::{
+    graph::plan::{Keep, StepId, StepOp},
+    syntax::{
+        ast::{Block, Branch, Command, If, Keyword, Statement},
+        dialect::Feature,
+    },
+};
+
+impl Exec {
+    /// Executes statements in order.
+    pub fn block<'a>(&'a mut self, block: &'a Block) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let statements: Vec<&Statement> = block.statements().collect();
+            self.look_ahead(&statements);
+            let mut variables = false;
+            for (at, statement) in statements.iter().enumerate() {
+                let is_variable = matches!(
+                    statement,
+                    Statement::Command(c)
+                        if matches!(c.keyword, Keyword::Arg | Keyword::Let | Keyword::Set)
+                );
+                if variables && !is_variable {
+                    self.look_ahead(&statements[at..]);
+                }
+                variables = is_variable;
+                self.statement(statement).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Executes one statement; an error without a place gets the statement's.
+    async fn statement(&mut self, statement: &Statement) -> Result<()> {
+        self.stand_at(statement);
+        let at = self.at.clone();
+        let result = match statement {
+            Statement::Command(command) => self.command(command).await,
+            Statement::If(s) => self.if_statement(s).await,
+            Statement::For(s) => self.for_statement(s).await,
+            Statement::Wait(s) => self.wait_statement(s).await,
+            Statement::WithDocker(_) => Err(error::not_yet("WITH DOCKER")),
+            Statement::Try(_) => Err(error::not_yet("TRY")),
+        };
+        result.map_err(|failure| failure.at(&at))
+    }
+
+    /// Makes a statement the current one. A block is shown by its opener.
+    fn stand_at(&mut self, statement: &Statement) {
+        let opener = match statement {
+            Statement::Command(c) => c,
+            Statement::If(s) => &s.branches[0].condition,
+            Statement::For(s) | Statement::Wait(s) | Statement::WithDocker(s) => &s.opener,
+            Statement::Try(s) => &s.opener,
+        };
+        self.stand_at_command(opener);
+    }
+
+    /// Makes a line the current one.
+    pub fn stand_at_command(&mut self, command: &Command) {
+        self.at = self.frame().file.at(command.span);
+        self.text = one_line(self.at.text());
+    }
+
+    async fn command(&mut self, command: &Command) -> Result<()> {
+        if self.state.after_push {
+            self.check_after_push(command)?;
+        }
+        match command.keyword {
+            Keyword::From => commands::from::run(self, command).await,
+            Keyword::Run => commands::run::run(self, command).await,
+            Keyword::Copy => commands::copy::run(self, command).await,
+            Keyword::SaveArtifact => commands::save_artifact::run(self, command).await,
+            Keyword::SaveImage => commands::save_image::run(self, command).await,
+            Keyword::Build => commands::build::run(self, command).await,
+            Keyword::Arg => commands::arg::run(self, command).await,
+            Keyword::Let => commands::variable::run_let(self, command).await,
+            Keyword::Set => commands::variable::run_set(self, command).await,
+            Keyword::Env
+            | Keyword::Workdir
+            | Keyword::User
+            | Keyword::Cmd
+            | Keyword::Entrypoint
+            | Keyword::Expose
+            | Keyword::Volume
+            | Keyword::Label => commands::config::run(self, command).await,
+            Keyword::Healthcheck => commands::healthcheck::run(self, command).await,
+            Keyword::Do => commands::function::run(self, command).await,
+            Keyword::Import => commands::import::run(self, command).await,
+            Keyword::Host => commands::host::run(self, command).await,
+            // Validated while the file was read; nothing depends on it any more.
+            Keyword::Version | Keyword::Project => Ok(()),
+            Keyword::Function | Keyword::Command => {
+                Err(error::function_keyword_here(command.keyword))
+            }
+            Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
+                Err(error::not_supported(command.keyword))
+            }
+            Keyword::Cache
+            | Keyword::GitClone
+            | Keyword::FromDockerfile
+            | Keyword::Locally
+            | Keyword::Catch
+            | Keyword::Else
+            | Keyword::ElseIf
+            | Keyword::End
+            | Keyword::Finally
+            | Keyword::For
+            | Keyword::If
+            | Keyword::Try
+            | Keyword::Wait
+            | Keyword::WithDocker => Err(error::not_yet(command.keyword.text())),
+        }
+    }
+
+    /// Before `wait-block`, pushes are a phase of their own: what comes after one cannot be part of the build.
+    fn check_after_push(&self, command: &Command) -> Result<()> {
+        let push = command.keyword == Keyword::Run && command.flag("push").is_some();
+        let save = matches!(command.keyword, Keyword::SaveArtifact | Keyword::SaveImage);
+        if push || save {
+            Ok(())
+        } else {
+            Err(error::after_push())
+        }
+    }
+
+    /// Starts the `BUILD`s that nothing in between can change, so that they run beside what stands above them.
+    fn look_ahead(&self, statements: &[&Statement]) {
+        // In a plan nothing runs, so nothing is gained.
+        if self.undecided_by.is_some() {
+            return;
+        }
+        for statement in statements {
+            let Statement::Command(command) = statement else {
+                match statement {
+                    Statement::WithDocker(_) => continue,
+                    _ => return,
+                }
+            };
+            match command.keyword {
+                Keyword::Build => commands::build::start_early(self, command),
+                Keyword::From
+                | Keyword::FromDockerfile
+                | Keyword::Locally
+                | Keyword::Arg
+                | Keyword::Let
+                | Keyword::Set
+                // A function can bring a FROM of its own, and with it other globals.
+                | Keyword::Do => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// `IF`: runs conditions in order as far as needed. Where a condition is not run, both ways are interpreted.
+    async fn if_statement(&mut self, statement: &If) -> Result<()> {
+        let mut forks = Vec::new();
+        let mut taken: Option<&Block> = statement.otherwise.as_ref();
+        for branch in &statement.branches {
+            match self.condition(branch).await? {
+                (_, Answer::Known(true)) => {
+                    taken = Some(&branch.body);
+                    break;
+                }
+                (_, Answer::Known(false)) => {}
+                (step, Answer::Undecided) => {
+                    let outer = self.undecided_by;
+                    let here = self.fork();
+                    self.undecided_by.get_or_insert(step);
+                    self.block(&branch.body).await?;
+                    let name = match branch.condition.keyword {
+                        Keyword::If => "then".to_owned(),
+                        _ => one_line(self.frame().file.at(branch.condition.span).text()),
+                    };
+                    let then = self.swap(here);
+                    // What follows runs only if this condition is false, and that is just as unknown.
+                    self.undecided_by.get_or_insert(step);
+                    forks.push((step, name, then, outer));
+                }
+            }
+        }
+        if let Some(block) = taken {
+            self.block(block).await?;
+        }
+        for (step, name, then, outer) in forks.into_iter().rev() {
+            self.merge(step, &name, then);
+            self.undecided_by = outer;
+        }
+        Ok(())
+    }
+
+    /// Runs one condition.
+    async fn condition(&mut self, branch: &Branch) -> Result<(StepId, Answer<bool>)> {
+        let command = &branch.condition;
+        self.stand_at_command(command);
+        let at = self.at.clone();
+        let answer = self.exit_status(command).await;
+        answer.map_err(|failure| failure.at(&at))
+    }
+
+    async fn exit_status(&mut self, command: &Command) -> Result<(StepId, Answer<bool>)> {
+        commands::run::refuse_flags(command)?;
+        // A JSON list by accident is still meant for the shell.
+        let script = match &command.exec {
+            Some(words) => words.join(" "),
+            None => command.shell_text(),
+        };
+        if script.trim().is_empty() {
+            return Err(error::no_condition(command.keyword));
+        }
+        let on = self.fs(command.keyword.text())?;
+        let mut run = self.run_step(on, super::expand::shell(&script), Keep::ExitStatus);
+        run.no_cache = self.switch(command, "no-cache").await?;
+        let step = self.push(StepOp::Run(Box::new(run)));
+        let answer = match self.session.probe.exit_status(step).await? {
+            Answer::Known(status) => {
+                if script.trim_start().starts_with("[[") && status == 127 {
+                    self.warn(
+                        crate::diag::Diagnostic::note(
+                            "double-brackets",
+                            "the shell of this image has no `[[`: the condition is false",
+                        )
+                        .hint("write `[ … ]`"),
+                    );
+                }
+                Answer::Known(status == 0)
+            }
+            Answer::Undecided => Answer::Undecided,
+        };
+        Ok((step, answer))
+    }
+
+    /// A switch: given, and its value, if it has one, is true.
+    pub async fn switch(&mut self, command: &Command, name: &str) -> Result<bool> {
+        let Some(flag) = command.flag(name) else {
+            return Ok(false);
+        };
+        let Some(word) = flag.value.clone() else {
+            return Ok(true);
+        };
+        let value = self.expand(&word, super::expand::How::default()).await?;
+        let Some(text) = value.known() else {
+            return Ok(true);
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "t" | "1" => Ok(true),
+            "false" | "f" | "0" => Ok(false),
+            _ => Err(error::bad_boolean(name, text).at(&self.place(&word))),
+        }
+    }
+
+    /// Whether the whole build is one `WAIT` block, so that pushes run in place.
+    pub fn pushes_in_place(&self) -> bool {
+        self.has(Feature::WaitBlock)
+    }
+}
+
+/// The text of a statement in one line, without continuations.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    let mut quote_free = text.split_whitespace().filter(|word| *word != "\\");
+    if !text.contains('\n') {
+        return text.trim_end().to_owned();
+    }
+    if let Some(first) = quote_free.next() {
+        line.push_str(first);
+    }
+    for word in quote_free {
+        line.push(' ');
+        line.push_str(word);
+    }
+    line
+}

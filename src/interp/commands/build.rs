@@ -1,0 +1,116 @@
+//! `BUILD`: another target for its outputs (language specification, 4.6).
+
+use crate::{
+    graph::{ledger::LinkKind, plan::StepOp},
+    interp::{
+        args::{BuildArg, matrix},
+        error::{self, Result},
+        exec::{Exec, Pending, Start},
+        expand::{How, REFERENCE},
+        state::Current,
+    },
+    syntax::ast::Command,
+};
+
+pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    if command.flag("auto-skip").is_some() {
+        return Err(error::not_yet("BUILD --auto-skip"));
+    }
+    let (name, words) = command
+        .args
+        .split_first()
+        .ok_or_else(|| error::arguments(command.keyword, "<target>"))?;
+    let value = exec.expand(name, REFERENCE).await?;
+    let platforms = platforms(exec, command).await?;
+    let Some(text) = value.known() else {
+        exec.push(StepOp::Undecided {
+            by: value.decided_by(),
+            why: format!("which target `{}` names is not known before", name.text),
+        });
+        return Ok(());
+    };
+    refuse_wildcard(text)?;
+    let args = exec.build_args(command, words).await?;
+    let target = Exec::target_ref(text)?;
+    exec.note_allow_privileged(command, &target);
+    for start in starts(exec, command, text, args, &platforms)? {
+        let at = exec.at.clone();
+        if let Some((entry, edge)) = exec.reach(start, LinkKind::Build)? {
+            exec.pending.push(Pending { entry, edge, at });
+        }
+    }
+    Ok(())
+}
+
+fn refuse_wildcard(text: &str) -> Result<()> {
+    let place = text.split('+').next().unwrap_or_default();
+    if place.contains('*') {
+        return Err(error::not_yet("BUILD of a pattern"));
+    }
+    Ok(())
+}
+
+/// Every build of the matrix: platforms vary slowest.
+fn starts(
+    exec: &Exec,
+    command: &Command,
+    text: &str,
+    args: Vec<BuildArg>,
+    platforms: &[Current],
+) -> Result<Vec<Start>> {
+    let target = Exec::target_ref(text)?;
+    let pass_args = command.flag("pass-args").is_some();
+    let rows = matrix(args);
+    let mut starts = Vec::new();
+    for platform in platforms {
+        for row in &rows {
+            starts.push(exec.start_of(&target, row.clone(), pass_args, platform.clone(), true)?);
+        }
+    }
+    Ok(starts)
+}
+
+async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
+    let mut platforms = Vec::new();
+    for flag in command.flags_named("platform") {
+        let Some(word) = &flag.value else { continue };
+        let text = exec.expand(word, How::default()).await?;
+        let place = exec.place(word);
+        let platform = match text.known() {
+            Some(text) => exec.platform(Some(text)).map_err(|e| e.at(&place))?,
+            None => exec.state.current.clone(),
+        };
+        platforms.push(platform);
+    }
+    if platforms.is_empty() {
+        platforms.push(exec.state.current.clone());
+    }
+    Ok(platforms)
+}
+
+/// Starts the targets of a `BUILD` that stands further down, if nothing in between can change what they are. Errors wait
+/// until the statement itself runs.
+pub(crate) fn start_early(exec: &Exec, command: &Command) {
+    let starts = early(exec, command).unwrap_or_default();
+    for start in starts {
+        start.start(&exec.session, Some(exec.id));
+    }
+}
+
+fn early(exec: &Exec, command: &Command) -> Option<Vec<Start>> {
+    let (name, words) = command.args.split_first()?;
+    let text = exec.expand_stable(name, REFERENCE)?;
+    let args = exec.stable_args(command, words)?;
+    let mut platforms = Vec::new();
+    for flag in command.flags_named("platform") {
+        let text = exec.expand_stable(flag.value.as_ref()?, How::default())?;
+        platforms.push(exec.platform(text.known()).ok()?);
+    }
+    if platforms.is_empty() {
+        platforms.push(exec.state.current.clone());
+    }
+    if command.flag("auto-skip").is_some() {
+        return None;
+    }
+    starts(exec, command, text.known()?, args, &platforms).ok()
+}

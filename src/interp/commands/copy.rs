@@ -1,0 +1,252 @@
+//! `COPY` of artifacts, and what both forms of `COPY` share (language specification, 4.3).
+
+use super::copy_files;
+use crate::{
+    diag::Diagnostic,
+    graph::{
+        ArtifactRef,
+        ledger::LinkKind,
+        plan::{CopyFiles, CopyItem, StepOp},
+        reference::RefError,
+    },
+    interp::{
+        args::{in_parens, last_wins},
+        error::{self, Result},
+        exec::Exec,
+        expand::{How, REFERENCE},
+        host,
+        state::Current,
+        value::Value,
+    },
+    syntax::ast::{Command, Keyword, Word},
+};
+
+/// The flags of a `COPY`, read.
+pub(crate) struct Options {
+    /// `--dir`.
+    pub dir: bool,
+    /// `--if-exists`.
+    pub if_exists: bool,
+    /// Not `--symlink-no-follow`.
+    pub follow: bool,
+    owner: Option<String>,
+    mode: Option<u32>,
+    keep_times: bool,
+    pass_args: bool,
+    current: Current,
+}
+
+/// One source after expansion.
+pub(crate) struct Source {
+    /// The word it comes from, for positions.
+    pub word: Word,
+    /// Its value.
+    pub value: Value,
+    /// Arguments in parentheses behind the reference.
+    pub args: Vec<Word>,
+}
+
+pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    let Some((dest_word, source_words)) = command.args.split_last() else {
+        return Err(error::arguments(Keyword::Copy, "<src>… <dst>"));
+    };
+    if source_words.is_empty() {
+        return Err(error::arguments(Keyword::Copy, "<src>… <dst>"));
+    }
+    if command.flag("from").is_some() {
+        return Err(error::not_yet("COPY --from; use artifacts: it")
+            .hint("save the files with SAVE ARTIFACT and write `COPY +target/path`"));
+    }
+    exec.fs("COPY")?;
+    let options = options(exec, command).await?;
+    let sources = sources(exec, source_words).await?;
+    let dest = exec.expand(dest_word, How::default()).await?;
+    let dest = destination(exec, dest.text(), sources.len() > 1);
+    let artifacts = sources.iter().filter(|s| is_artifact(s)).count();
+    if artifacts > 0 && artifacts < sources.len() {
+        return Err(error::copy_mixed());
+    }
+    let items = if artifacts > 0 {
+        let mut items = Vec::new();
+        for source in sources {
+            items.extend(artifact(exec, command, source, &dest, &options).await?);
+        }
+        items
+    } else {
+        if sources.iter().any(|s| !s.args.is_empty()) || command.flag("build-arg").is_some() {
+            return Err(error::copy_args());
+        }
+        copy_files::items(exec, sources, &dest, &options)?
+    };
+    if items.is_empty() {
+        return Ok(());
+    }
+    let on = exec.fs("COPY")?;
+    exec.state.fs = Some(exec.push(StepOp::Copy(Box::new(CopyFiles {
+        on,
+        items,
+        owner: options.owner,
+        mode: options.mode,
+        keep_times: options.keep_times,
+    }))));
+    Ok(())
+}
+
+async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
+    let has = |name| command.flag(name).is_some();
+    let mut texts = Vec::new();
+    for name in ["chown", "chmod"] {
+        texts.push(match command.flag(name).and_then(|f| f.value.as_ref()) {
+            Some(word) => Some(exec.expand(word, How::default()).await?.text().to_owned()),
+            None => None,
+        });
+    }
+    let chmod = texts.pop().flatten().filter(|t| !t.is_empty());
+    let chown = texts.pop().flatten().filter(|t| !t.is_empty());
+    let mode = match chmod {
+        Some(text) => {
+            let mode = u32::from_str_radix(&text, 8);
+            Some(
+                mode.ok()
+                    .filter(|m| *m <= 0o7777)
+                    .ok_or_else(|| error::bad_mode(&text))?,
+            )
+        }
+        None => None,
+    };
+    let owner = match chown {
+        Some(owner) => Some(owner),
+        None if has("keep-own") => None,
+        None if exec.state.user.is_empty() => Some("root:root".to_owned()),
+        None => Some(exec.state.user.clone()),
+    };
+    Ok(Options {
+        dir: has("dir"),
+        if_exists: has("if-exists"),
+        follow: !has("symlink-no-follow"),
+        owner,
+        mode,
+        keep_times: has("keep-ts"),
+        pass_args: has("pass-args"),
+        current: exec.platform_flag(command).await?,
+    })
+}
+
+async fn sources(exec: &mut Exec, words: &[Word]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for word in words {
+        let place = exec.place(word);
+        let (reference, args) = match in_parens(word) {
+            Some(parts) => {
+                let mut parts = parts.map_err(|e| e.at(&place))?;
+                let reference = parts.remove(0);
+                (reference, parts)
+            }
+            None => (word.clone(), Vec::new()),
+        };
+        sources.push(Source {
+            value: exec.expand(&reference, REFERENCE).await?,
+            word: word.clone(),
+            args,
+        });
+    }
+    Ok(sources)
+}
+
+fn is_artifact(source: &Source) -> bool {
+    let Some(text) = source.value.known() else {
+        // What nobody knows is most likely what it looks like.
+        return source.word.text.contains('+');
+    };
+    match ArtifactRef::parse(text) {
+        Ok(_) | Err(RefError::NoPath) => true,
+        Err(_) => !source.args.is_empty() && text.contains('+'),
+    }
+}
+
+/// Where to: absolute, with a trailing slash if things go into it.
+fn destination(exec: &Exec, text: &str, several: bool) -> String {
+    if text.starts_with('~') {
+        exec.warn(
+            Diagnostic::warning(
+                "copy-tilde",
+                format!("`~` in the destination `{text}` is a file name and not a home directory"),
+            )
+            .hint("write the directory out, or use `$HOME`"),
+        );
+    }
+    let mut dest = exec.state.path(text);
+    let into = several || matches!(text, "" | ".") || text.ends_with('/') || text.ends_with("/.");
+    if into && !dest.ends_with('/') {
+        dest.push('/');
+    }
+    dest
+}
+
+/// Interprets the target and copies out of its artifacts.
+async fn artifact(
+    exec: &mut Exec,
+    command: &Command,
+    source: Source,
+    dest: &str,
+    options: &Options,
+) -> Result<Option<CopyItem>> {
+    let place = exec.place(&source.word);
+    let Some(text) = source.value.known() else {
+        let from = exec.push(StepOp::Undecided {
+            by: source.value.decided_by(),
+            why: format!("what `{}` names is not known before", source.word.text),
+        });
+        return Ok(Some(item(from, "/", dest, options)));
+    };
+    let artifact = match ArtifactRef::parse(text) {
+        Ok(artifact) => artifact,
+        Err(RefError::NoPath) => return Err(error::artifact_path_missing(text).at(&place)),
+        Err(why) => return Err(error::bad_reference("artifact", text, &why).at(&place)),
+    };
+    let dir = artifact.target.to_string();
+    if dir.split('+').next().unwrap_or_default().contains('*') {
+        return Err(error::not_yet("COPY of artifacts of a pattern of directories").at(&place));
+    }
+    exec.note_allow_privileged(command, &artifact.target);
+    let args = last_wins(exec.build_args(command, &source.args).await?);
+    let current = options.current.clone();
+    let start = exec
+        .start_of(&artifact.target, args, options.pass_args, current, false)
+        .map_err(|e| e.at(&place))?;
+    let Some(finished) = exec.reach_and_wait(start, LinkKind::Copy).await? else {
+        let by = exec.undecided_by;
+        let why = format!("whether `{text}` is needed again is decided by a condition");
+        let from = exec.push(StepOp::Undecided { by, why });
+        return Ok(Some(item(from, &artifact.path, dest, options)));
+    };
+    let path = crate::interp::state::absolute("/", &artifact.path);
+    let path = path.trim_end_matches('/');
+    let path = if path.is_empty() { "/" } else { path };
+    match finished.state.artifacts {
+        Some(from) => Ok(Some(item(from, path, dest, options))),
+        None if options.if_exists => Ok(None),
+        None => {
+            let target = &artifact.target.to_string();
+            Err(error::artifact_not_found(text, target).at(&place))
+        }
+    }
+}
+
+/// One source of the copy. The contents of a directory are meant unless `--dir` is given; a file is copied either way.
+pub(crate) fn item(
+    from: crate::graph::StepId,
+    source: &str,
+    dest: &str,
+    options: &Options,
+) -> CopyItem {
+    CopyItem {
+        from,
+        source: source.to_owned(),
+        dest: dest.to_owned(),
+        contents: !options.dir,
+        wildcard: host::is_pattern(source),
+        if_exists: options.if_exists,
+        follow: options.follow,
+    }
+}

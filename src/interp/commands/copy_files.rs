@@ -1,0 +1,139 @@
+//! `COPY` of files of the host: what is missing, hidden or outside is found before anything runs.
+
+use super::copy::{Options, Source, item};
+use crate::{
+    graph::{
+        plan::{Context, CopyItem, StepOp},
+        reference::clean,
+    },
+    interp::{
+        error::{self, Result},
+        exec::Exec,
+        host::{self, FollowError},
+        ignore::Ignore,
+    },
+};
+
+/// The items of a `COPY`, from one context that holds just what the sources name.
+pub(crate) fn items(
+    exec: &mut Exec,
+    sources: Vec<Source>,
+    dest: &str,
+    options: &Options,
+) -> Result<Vec<CopyItem>> {
+    let ignore = exec.home.ignore()?;
+    let mut include = Vec::new();
+    let mut everything = false;
+    let mut wanted = Vec::new();
+    for source in sources {
+        let place = exec.place(&source.word);
+        let Some(text) = source.value.known() else {
+            everything = true;
+            wanted.push("/".to_owned());
+            continue;
+        };
+        let text = text.replace("\\+", "+");
+        let found = find(exec, &text, &ignore, options).map_err(|e| e.at(&place))?;
+        let Some((path, includes)) = found else {
+            continue;
+        };
+        everything |= path.is_empty();
+        include.extend(includes);
+        wanted.push(format!("/{path}"));
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    if everything {
+        include.clear();
+    }
+    include.dedup();
+    let context = Context {
+        dir: exec.home.dir.clone(),
+        include,
+        exclude: ignore.patterns.clone(),
+    };
+    let from = exec.push_named(StepOp::Context(context), "context".to_owned());
+    Ok(wanted
+        .iter()
+        .map(|path| item(from, path, dest, options))
+        .collect())
+}
+
+/// The path to copy, relative to the directory of the build file, and what has to travel for it. None if nothing is there
+/// and that is no error.
+fn find(
+    exec: &Exec,
+    text: &str,
+    ignore: &Ignore,
+    options: &Options,
+) -> Result<Option<(String, Vec<String>)>> {
+    let dir = &exec.home.dir;
+    // An absolute path is one below the directory, like any other.
+    let relative = clean(&format!("./{}", text.trim_start_matches('/')));
+    let relative = relative.strip_prefix("./").unwrap_or(&relative);
+    if relative == ".." || relative.starts_with("../") {
+        let shown = exec.session.project.show(dir);
+        return Err(error::outside_context(text, &shown));
+    }
+    if relative == "." {
+        return Ok(Some((String::new(), Vec::new())));
+    }
+    let missing = |why: Option<&str>| {
+        if options.if_exists {
+            Ok(None)
+        } else {
+            Err(error::not_found(text, why))
+        }
+    };
+    let found = host::glob(dir, relative);
+    if found.is_empty() {
+        return missing(None);
+    }
+    let seen: Vec<&String> = found
+        .iter()
+        .filter(|path| !hidden(dir, path, ignore))
+        .collect();
+    if seen.is_empty() {
+        let file = ignore.file.as_deref().unwrap_or("the implicit rules");
+        return missing(Some(&format!("`{file}` leaves it out")));
+    }
+    let pattern = host::is_pattern(relative);
+    let mut include = vec![relative.to_owned()];
+    let mut path = relative.to_owned();
+    for hit in seen {
+        if let Some(by) = exec.session.written_by(&dir.join(hit)) {
+            return Err(error::output_elsewhere(hit, &by));
+        }
+        if options.follow && host::kind(&dir.join(hit)) == Some(host::Kind::Link) {
+            match host::follow(dir, hit) {
+                // The engine follows a link only among what travels, so where it leads travels too.
+                Ok(target) => {
+                    if !pattern && target.is_empty() {
+                        path.clone_from(&target);
+                    }
+                    include.push(target);
+                }
+                Err(FollowError::Outside) => {
+                    let shown = exec.session.project.show(dir);
+                    return Err(error::outside_context(hit, &shown).hint(
+                        "the symbolic link leads out; `--symlink-no-follow` copies the link itself",
+                    ));
+                }
+                Err(FollowError::Nowhere) => {
+                    return missing(Some("the symbolic link leads nowhere"));
+                }
+            }
+        }
+    }
+    Ok(Some((path, include)))
+}
+
+/// A hidden directory may still hold exceptions, so only the engine can tell.
+fn hidden(dir: &std::path::Path, path: &str, ignore: &Ignore) -> bool {
+    if !ignore.hides(path) {
+        return false;
+    }
+    let directory = host::kind(&dir.join(path)) == Some(host::Kind::Directory);
+    !(directory && ignore.has_exceptions())
+}

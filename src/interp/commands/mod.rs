@@ -1,0 +1,17 @@
+//! One file for each command, or for a small family of them.
+
+pub(crate) mod arg;
+pub(crate) mod build;
+pub(crate) mod config;
+pub(crate) mod copy;
+pub(crate) mod copy_files;
+pub(crate) mod from;
+pub(crate) mod function;
+pub(crate) mod healthcheck;
+pub(crate) mod host;
+pub(crate) mod import;
+pub(crate) mod loops;
+pub(crate) mod run;
+pub(crate) mod save_artifact;
+pub(crate) mod save_image;
+pub(crate) mod variable;

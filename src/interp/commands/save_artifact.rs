@@ -1,0 +1,279 @@
+//! `SAVE ARTIFACT` (language specification, 4.4).
+//!
+//! The artifacts of a target are a file system of their own, apart from the image. What goes to the host is copied into
+//! one more, with nothing else in it.
+
+use std::path::Path;
+
+use crate::{
+    graph::{
+        StepId,
+        ledger::{ArtifactOutput, OutputKind},
+        plan::{CopyFiles, CopyItem, StepOp},
+        reference::clean,
+    },
+    interp::{
+        error::{self, Result},
+        exec::Exec,
+        expand::How,
+        host,
+        state::absolute,
+        value::UNDECIDED,
+    },
+    syntax::{
+        ast::{Command, Keyword, Word},
+        dialect::Feature,
+    },
+};
+
+/// The words of the command.
+struct Words<'a> {
+    src: &'a Word,
+    dst: Option<&'a Word>,
+    local: Option<&'a Word>,
+}
+
+fn words(command: &Command) -> Result<Words<'_>> {
+    let words: Vec<&Word> = command.args.iter().collect();
+    let is_local = |a: &Word, b: &Word| a.text == "AS" && b.text == "LOCAL";
+    match words.as_slice() {
+        [src] => Some((*src, None, None)),
+        [src, dst] => Some((*src, Some(*dst), None)),
+        [src, a, b, local] if is_local(a, b) => Some((*src, None, Some(*local))),
+        [src, dst, a, b, local] if is_local(a, b) => Some((*src, Some(*dst), Some(*local))),
+        _ => None,
+    }
+    .map(|(src, dst, local)| Words { src, dst, local })
+    .ok_or_else(|| error::arguments(Keyword::SaveArtifact, "<src> [<dst>] [AS LOCAL <path>]"))
+}
+
+/// How it is copied.
+struct Options {
+    keep_times: bool,
+    keep_owner: bool,
+    if_exists: bool,
+    follow: bool,
+    force: bool,
+}
+
+pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    let words = words(command)?;
+    let has = |name| command.flag(name).is_some();
+    let options = Options {
+        keep_times: has("keep-ts"),
+        keep_owner: has("keep-own") || exec.has(Feature::SaveArtifactKeepOwn),
+        if_exists: has("if-exists"),
+        follow: !has("symlink-no-follow"),
+        force: has("force"),
+    };
+    let mut texts = Vec::new();
+    for word in [Some(words.src), words.dst, words.local] {
+        texts.push(match word {
+            Some(word) => Some(exec.expand(word, How::default()).await?),
+            None => None,
+        });
+    }
+    let text = |at: usize| texts[at].as_ref().map(|v| v.text().to_owned());
+    let src = text(0).unwrap_or_default();
+    let dst = text(1).unwrap_or_else(|| "./".to_owned());
+    let local = text(2);
+    // Where a path is not known, the statement depends on the step that tells it.
+    let fs = exec.fs("SAVE ARTIFACT")?;
+    let from = match texts.iter().flatten().find_map(|v| v.decided_by()) {
+        Some(by) => exec.push(StepOp::Undecided {
+            by: Some(by),
+            why: "a path of this statement is not known before".to_owned(),
+        }),
+        None => exec.state.pushed.unwrap_or(fs),
+    };
+    let source = exec.state.path(&src);
+    let source = if source == "/" {
+        source
+    } else {
+        source.trim_end_matches('/').to_owned()
+    };
+    if source == "/" {
+        return Err(error::save_root());
+    }
+    let base = source.rsplit('/').next().unwrap_or_default().to_owned();
+    let glob = host::is_pattern(&source);
+    let dest = artifact_dest(&dst, &base, glob);
+    exec.state.artifacts = Some(collect(exec, from, &source, &dest, glob, &options));
+    if let Some(local) = local {
+        // What is renamed in the artifacts has its new name on the host, too.
+        let base = if glob {
+            base
+        } else {
+            dest.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        save_local(exec, from, &source, &dest, &base, glob, &local, &options)?;
+    }
+    Ok(())
+}
+
+/// Where in the artifacts something lands; with a trailing slash: into this directory.
+fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
+    let into = matches!(dst, "" | ".") || dst.ends_with('/');
+    if glob {
+        let dir = if into {
+            absolute("/", dst)
+        } else {
+            // Matches keep their base names, so only the directory part counts.
+            match dst.rsplit_once('/') {
+                Some((dir, _)) => absolute("/", dir),
+                None => "/".to_owned(),
+            }
+        };
+        return if dir.ends_with('/') {
+            dir
+        } else {
+            format!("{dir}/")
+        };
+    }
+    let dest = if into {
+        absolute("/", &format!("{dst}/{base}"))
+    } else {
+        absolute("/", dst)
+    };
+    if dest == "/" {
+        format!("/{base}")
+    } else {
+        dest
+    }
+}
+
+fn item(from: StepId, source: &str, dest: &str, glob: bool, options: &Options) -> CopyItem {
+    CopyItem {
+        from,
+        source: source.to_owned(),
+        dest: dest.to_owned(),
+        contents: false,
+        wildcard: glob,
+        if_exists: options.if_exists,
+        follow: options.follow,
+    }
+}
+
+/// Adds to the artifacts of the target.
+fn collect(
+    exec: &mut Exec,
+    from: StepId,
+    source: &str,
+    dest: &str,
+    glob: bool,
+    options: &Options,
+) -> StepId {
+    let on = exec
+        .state
+        .artifacts
+        .unwrap_or_else(|| exec.push_named(StepOp::Scratch, String::new()));
+    let mut item = item(from, source, dest, glob, options);
+    // A directory saved to the same place again merges with what is there; otherwise it would land inside.
+    item.contents = !exec.state.saved_paths.insert(dest.to_owned()) && !glob;
+    let owner = (!options.keep_owner).then(|| "root:root".to_owned());
+    exec.push(StepOp::Copy(Box::new(CopyFiles {
+        on,
+        items: vec![item],
+        owner,
+        mode: None,
+        keep_times: options.keep_times,
+    })))
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one statement has that many parts"
+)]
+fn save_local(
+    exec: &mut Exec,
+    from: StepId,
+    source: &str,
+    dest: &str,
+    base: &str,
+    glob: bool,
+    written: &str,
+    options: &Options,
+) -> Result<()> {
+    let path = if written == "." { "./" } else { written };
+    if glob && !path.ends_with('/') {
+        return Err(error::glob_needs_slash(written));
+    }
+    let within = exec.home.dir.clone();
+    let full = host::clean(&within.join(path));
+    let slash = path.ends_with('/') && full != Path::new("/");
+    check_within(exec, &within, &full, slash, written, options.force)?;
+    // Nothing but what is written lies in its root, under the name that it gets.
+    let name = if slash || glob {
+        base.to_owned()
+    } else {
+        full.file_name()
+            .map_or(base.to_owned(), |n| n.to_string_lossy().into_owned())
+    };
+    let scratch = exec.push_named(StepOp::Scratch, String::new());
+    let target = if glob {
+        "/".to_owned()
+    } else {
+        format!("/{name}")
+    };
+    let state = exec.push(StepOp::Copy(Box::new(CopyFiles {
+        on: scratch,
+        items: vec![item(from, source, &target, glob, options)],
+        owner: Some("root:root".to_owned()),
+        mode: None,
+        keep_times: options.keep_times,
+    })));
+    exec.ready.push(state);
+    let shown = exec.home.target(&exec.target);
+    let artifact = if glob {
+        format!("{shown}{dest}{base}")
+    } else {
+        format!("{shown}{dest}")
+    };
+    if !path.contains(UNDECIDED) && !glob {
+        let file = if slash { full.join(base) } else { full.clone() };
+        exec.session.writes(file, exec.at.clone());
+    }
+    let mut dest = full.display().to_string();
+    if slash {
+        dest.push('/');
+    }
+    exec.output(OutputKind::Artifact(ArtifactOutput {
+        artifact,
+        state,
+        dest,
+        dest_written: written.to_owned(),
+        within: within.display().to_string(),
+        glob,
+        force: options.force,
+        if_exists: options.if_exists,
+    }));
+    Ok(())
+}
+
+/// Only below the directory of the build file, unless it is forced; and never over a directory that the build stands in.
+fn check_within(
+    exec: &Exec,
+    within: &Path,
+    full: &Path,
+    slash: bool,
+    written: &str,
+    force: bool,
+) -> Result<()> {
+    let inside = full.starts_with(within) && (slash || full != within);
+    if !inside && !force {
+        let shown = exec.session.project.show(within);
+        if exec.has(Feature::RequireForceForUnsafeSaves) {
+            return Err(error::unsafe_save(written, &clean(&shown)));
+        }
+        exec.warn(crate::diag::Diagnostic::warning(
+            "unsafe-save",
+            format!(
+                "saving to `{written}` outside of `{shown}` needs `--force` from VERSION 0.6 on"
+            ),
+        ));
+    }
+    if !slash && within.starts_with(full) {
+        return Err(error::save_onto_root(written));
+    }
+    Ok(())
+}

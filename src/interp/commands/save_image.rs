@@ -1,0 +1,98 @@
+//! `SAVE IMAGE` (language specification, 4.5).
+
+use std::sync::Arc;
+
+use crate::{
+    diag::Diagnostic,
+    graph::ledger::{ImageOutput, OutputKind},
+    interp::{
+        error::{self, Result},
+        exec::Exec,
+        expand::How,
+        state::SavedImage,
+    },
+    oci::ImageRef,
+    syntax::{ast::Command, dialect::Feature},
+};
+
+pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    let push = command.flag("push").is_some();
+    if push && command.args.is_empty() {
+        return Err(error::push_without_name());
+    }
+    let cache_hint = command.flag("cache-hint").is_some();
+    let fs = exec.fs("SAVE IMAGE")?;
+    let mut names = Vec::new();
+    for word in &command.args {
+        let name = exec.expand_text(word, How::default()).await?;
+        if name != crate::interp::value::UNDECIDED && !name.contains("<undecided>") {
+            let place = exec.place(word);
+            ImageRef::parse(&name).map_err(|why| error::bad_image(&name, &why).at(&place))?;
+        }
+        names.push(name);
+    }
+    let mut cache_from = Vec::new();
+    for flag in command.flags_named("cache-from") {
+        if let Some(word) = &flag.value {
+            cache_from.push(exec.expand_text(word, How::default()).await?);
+        }
+    }
+    if names.is_empty() && command.flags.is_empty() {
+        exec.warn(Diagnostic::note(
+            "save-image-nothing",
+            "SAVE IMAGE without a name does nothing and can be removed",
+        ));
+        return Ok(());
+    }
+    if command.flag("without-earthly-labels").is_none() {
+        add_labels(exec);
+    }
+    let config = Arc::new(exec.state.config.clone());
+    let state = exec.state.pushed.unwrap_or(fs);
+    exec.state.last_image = Some(SavedImage {
+        fs: state,
+        config: Arc::clone(&config),
+    });
+    if push && !exec.pushes_in_place() {
+        exec.state.after_push = true;
+    }
+    // Before `wait-block`: what comes after a push that was left out cannot be made.
+    if exec.state.after_push && !exec.has(Feature::WaitBlock) && !push && !exec.session.request.push
+    {
+        for name in &names {
+            exec.warn(Diagnostic::note(
+                "image-after-push",
+                format!(
+                    "image `{name}` is not saved: it stands behind a push, and nothing is pushed"
+                ),
+            ));
+        }
+        return Ok(());
+    }
+    if names.is_empty() && !cache_hint && cache_from.is_empty() {
+        return Ok(());
+    }
+    exec.ready.push(state);
+    exec.output(OutputKind::Image(ImageOutput {
+        names,
+        state,
+        config,
+        platform: exec.state.current.platform.clone(),
+        platform_chosen: exec.state.current.chosen,
+        push,
+        cache_hint,
+        cache_from,
+        insecure: command.flag("insecure").is_some(),
+        no_manifest_list: command.flag("no-manifest-list").is_some(),
+    }));
+    Ok(())
+}
+
+fn add_labels(exec: &mut Exec) {
+    let sha = exec.session.request.build_sha.clone();
+    let labels = &mut exec.state.config.config.labels;
+    let version = format!("v{}", env!("CARGO_PKG_VERSION"));
+    labels.insert("dev.bld.version".to_owned(), version);
+    labels.insert("dev.bld.git-sha".to_owned(), sha);
+    labels.insert("dev.bld.built-by".to_owned(), "bld".to_owned());
+}

@@ -1,0 +1,297 @@
+//! One recipe while it is executed: its scopes, its state, and what it waits for.
+//!
+//! [`Exec`] is what every command changes. The commands themselves are in `commands/`, blocks in `block`, the way from
+//! one target to another in [`Start`] and `call`.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{
+    error::{self, Failure, Result},
+    project::{BASE, Loaded},
+    scope::{Frame, Vars},
+    session::Session,
+    state::{Current, State},
+    target,
+    visits::{Edge, Entry, Finished, Key, Outcome},
+};
+use crate::{
+    diag::{Diagnostic, Location},
+    events::Label,
+    graph::{
+        StepId,
+        ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId},
+        plan::{Step, StepOp},
+    },
+    syntax::dialect::{Feature, FeatureSet},
+};
+
+/// How often a target may stand on the way to itself, with other arguments each time.
+const MAX_RECURSION: usize = 1000;
+
+/// The same where a condition that was not run decides whether the recursion goes on.
+const MAX_UNDECIDED_RECURSION: usize = 3;
+
+/// A recipe while it is executed.
+pub(crate) struct Exec {
+    /// What all recipes share.
+    pub session: Arc<Session>,
+    /// This visit.
+    pub id: VisitId,
+    /// The file of the target. A function runs with its caller's.
+    pub home: Arc<Loaded>,
+    /// The name of the target.
+    pub target: String,
+    /// Whether it is reached from the root by `BUILD` alone.
+    pub chain: bool,
+    /// Scopes: the target's, then one for each call of a function.
+    pub frames: Vec<Frame>,
+    /// What the statements change.
+    pub state: State,
+    /// The condition that decides whether the current statement runs at all; only in plans that run nothing.
+    pub undecided_by: Option<StepId>,
+    /// Targets that were started by `BUILD`.
+    pub pending: Vec<Pending>,
+    /// States that will be needed when the recipe has been interpreted without an error.
+    pub ready: Vec<StepId>,
+    /// The current statement.
+    pub at: Location,
+    /// The text of the current statement, for labels.
+    pub text: String,
+    /// How many loops the current statement is in.
+    pub loops: usize,
+}
+
+/// A target that was started and whose end the recipe has to wait for.
+pub(crate) struct Pending {
+    pub entry: Arc<Entry>,
+    pub edge: Edge,
+    pub at: Location,
+}
+
+impl Exec {
+    /// The scope of the code that runs.
+    pub fn frame(&self) -> &Frame {
+        self.frames.last().expect("a recipe has a scope")
+    }
+
+    /// The scope of the code that runs.
+    pub fn frame_mut(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("a recipe has a scope")
+    }
+
+    /// What is turned on: the calling file's, also in functions.
+    pub fn features(&self) -> FeatureSet {
+        self.home.features
+    }
+
+    /// Whether a feature is on.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features().has(feature)
+    }
+
+    /// The file system; an error before the first `FROM`.
+    pub fn fs(&self, what: &str) -> Result<StepId> {
+        self.state.fs.ok_or_else(|| error::needs_from(what))
+    }
+
+    /// Appends a step of the current statement.
+    pub fn push(&self, op: StepOp) -> StepId {
+        self.push_named(op, self.text.clone())
+    }
+
+    /// Appends a step with a text of its own.
+    pub fn push_named(&self, op: StepOp, text: String) -> StepId {
+        let platform = self.state.current.platform.clone();
+        let shown = (platform != self.session.request.native).then(|| platform.to_string());
+        self.session.plan.push(Step {
+            op,
+            platform,
+            label: Arc::new(Label {
+                target: self.home.target(&self.target),
+                text,
+                platform: shown,
+                at: Some(self.at.clone()),
+            }),
+        })
+    }
+
+    /// Writes an output of this visit down.
+    pub fn output(&self, kind: OutputKind) {
+        self.session.ledger.output(Output {
+            owner: self.id,
+            at: self.at.clone(),
+            undecided_by: self.undecided_by,
+            kind,
+        });
+    }
+
+    /// Says something about the current statement that stops nothing.
+    pub fn warn(&self, warning: Diagnostic) {
+        self.session.remark(warning.at(self.at.clone()));
+    }
+
+    /// Starts a target, writes down how it was reached, and enters that this recipe waits for it. None where a condition
+    /// that was not run guards an endless recursion: then nobody can say how often it happens.
+    pub fn reach(&self, start: Start, kind: LinkKind) -> Result<Option<(Arc<Entry>, Edge)>> {
+        self.reach_at(start, kind, self.at.clone())
+    }
+
+    /// The same with the place of the link.
+    pub fn reach_at(
+        &self,
+        start: Start,
+        kind: LinkKind,
+        at: Location,
+    ) -> Result<Option<(Arc<Entry>, Edge)>> {
+        let session = &self.session;
+        let limit = if self.undecided_by.is_some() {
+            MAX_UNDECIDED_RECURSION
+        } else {
+            MAX_RECURSION
+        };
+        let depth = session
+            .visits
+            .depth(&start.key(session), Some(self.id), limit);
+        if depth >= limit {
+            if self.undecided_by.is_some() {
+                return Ok(None);
+            }
+            return Err(error::too_deep(&start.file.target(&start.target), limit));
+        }
+        let entry = start.start(session, Some(self.id));
+        let link = LinkTo {
+            kind,
+            at: Some(at),
+            undecided_by: self.undecided_by,
+        };
+        session.ledger.link(link.from_to(Some(self.id), entry.id));
+        match session.visits.wait_edge(self.id, &entry) {
+            Ok(edge) => Ok(Some((entry, edge))),
+            Err(_) if self.undecided_by.is_some() => Ok(None),
+            Err(path) => Err(error::cycle(&entry.name, &path)),
+        }
+    }
+
+    /// Starts a target and waits for its end.
+    pub async fn reach_and_wait(
+        &self,
+        start: Start,
+        kind: LinkKind,
+    ) -> Result<Option<Arc<Finished>>> {
+        match self.reach(start, kind)? {
+            Some((entry, edge)) => {
+                let outcome = entry.outcome().await;
+                drop(edge);
+                let finished = outcome.map_err(|f| f.called_from(&self.at))?;
+                Ok(Some(finished))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Waits for everything that `BUILD` started since the mark; the first failure ends the waiting.
+    pub async fn join(&mut self, mark: usize) -> Result<()> {
+        let mut waiting: FuturesUnordered<_> = self
+            .pending
+            .drain(mark..)
+            .map(|pending| async move {
+                let outcome = pending.entry.outcome().await;
+                drop(pending.edge);
+                outcome.map_err(|f| f.called_from(&pending.at))
+            })
+            .collect();
+        while let Some(outcome) = waiting.next().await {
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// The stack of calls for an error, innermost first.
+    pub fn with_frames(&self, mut failure: Failure) -> Failure {
+        for frame in self.frames.iter().rev() {
+            failure = failure.frame(&frame.shown(), frame.called_from.as_ref());
+        }
+        failure
+    }
+}
+
+/// The way a link is written down.
+pub(crate) struct LinkTo {
+    pub kind: LinkKind,
+    pub at: Option<Location>,
+    pub undecided_by: Option<StepId>,
+}
+
+impl LinkTo {
+    pub fn from_to(self, from: Option<VisitId>, to: VisitId) -> Link {
+        Link {
+            from,
+            to,
+            kind: self.kind,
+            at: self.at,
+            undecided_by: self.undecided_by,
+        }
+    }
+}
+
+/// Everything that is needed to begin with a target.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// Its file.
+    pub file: Arc<Loaded>,
+    /// Its name; `base` is the base recipe.
+    pub target: String,
+    /// Its overriding arguments.
+    pub args: Vars,
+    /// The platform it begins with.
+    pub current: Current,
+    /// Whether it is reached from the root by `BUILD` alone.
+    pub chain: bool,
+}
+
+impl Start {
+    /// What makes this the same work as another reference.
+    pub fn key(&self, session: &Session) -> Key {
+        let upfront = Feature::UseVisitedUpfrontHashCollection;
+        let mut args = self.args.clone();
+        // The base recipe has no output that could tell its visits apart, so only what it can see counts.
+        if self.target == BASE || !self.file.features.has(upfront) {
+            let relevant = self.file.statics.relevant_args(&self.target);
+            args.retain(|name, _| relevant.contains(name));
+        }
+        let matters = session.request.push && self.file.statics.depends_on_push(&self.target);
+        Key {
+            path: self.file.path.clone(),
+            target: self.target.clone(),
+            args,
+            current: self.current.clone(),
+            chain: matters.then_some(self.chain),
+        }
+    }
+
+    /// Starts it, or finds that it was started.
+    pub fn start(self, session: &Arc<Session>, parent: Option<VisitId>) -> Arc<Entry> {
+        let key = self.key(session);
+        let name = self.file.target(&self.target);
+        let visit = Visit {
+            target: name.clone(),
+            args: Vec::new(),
+            at: self
+                .file
+                .tree
+                .target(&self.target)
+                .map(|recipe| self.file.at(recipe.name_span)),
+        };
+        let run = {
+            let session = Arc::clone(session);
+            |id| -> futures_util::future::BoxFuture<'static, Outcome> {
+                Box::pin(target::visit(session, id, self))
+            }
+        };
+        session
+            .visits
+            .start(key, &name, parent, || session.ledger.visit(visit), run)
+    }
+}

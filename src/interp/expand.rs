@@ -1,0 +1,250 @@
+//! Expansion: from the words of a statement to values, at the moment when the statement runs (language specification,
+//! 1.13).
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    error::{self, Result},
+    exec::Exec,
+    probe::Answer,
+    value::Value,
+};
+use crate::{
+    graph::plan::{Keep, Network, Run, StepOp},
+    syntax::{
+        ast::Word,
+        dialect::Feature,
+        words::{self, Modifier, Piece, ShellOuts, WordOptions},
+    },
+};
+
+/// How a word is expanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct How {
+    /// `\+` stays: the result is read as a reference.
+    pub reference: bool,
+    /// The word is the whole value of an argument; before `shell-out-anywhere` only there `$(…)` runs.
+    pub whole_value: bool,
+}
+
+/// A word that is read as a reference.
+pub(crate) const REFERENCE: How = How {
+    reference: true,
+    whole_value: false,
+};
+
+/// The value of a variable or of a build argument.
+pub(crate) const VALUE: How = How {
+    reference: true,
+    whole_value: true,
+};
+
+impl Exec {
+    /// The value of a word.
+    pub async fn expand(&mut self, word: &Word, how: How) -> Result<Value> {
+        Ok(Value::join(self.expand_parts(word, how).await?))
+    }
+
+    /// The value of a word as parts; neighbouring known ones are one.
+    pub async fn expand_parts(&mut self, word: &Word, how: How) -> Result<Vec<Value>> {
+        let pieces = self.pieces(word, how)?;
+        let parts = self.parts(&pieces).await;
+        parts.map_err(|failure| failure.at(&self.place(word)))
+    }
+
+    /// The value of a word that has to be known, as text.
+    pub async fn expand_text(&mut self, word: &Word, how: How) -> Result<String> {
+        Ok(self.expand(word, how).await?.text().to_owned())
+    }
+
+    /// The value of a word if it is known now and cannot change before the next `ARG`, `LET` or `SET`: no shell-out,
+    /// nothing of the environment.
+    pub fn expand_stable(&self, word: &Word, how: How) -> Option<Value> {
+        let pieces = self.pieces(word, how).ok()?;
+        self.stable(&pieces)
+    }
+
+    fn stable(&self, pieces: &[Piece]) -> Option<Value> {
+        let mut parts = Vec::new();
+        for piece in pieces {
+            parts.push(match piece {
+                Piece::Literal(text) => Value::from(text.clone()),
+                Piece::Variable {
+                    name,
+                    modifier: None,
+                } => self
+                    .frame()
+                    .lookup_stable(&self.state.env, name)
+                    .filter(|v| v.known().is_some())?
+                    .clone(),
+                Piece::Variable { .. } | Piece::ShellOut(_) => return None,
+            });
+        }
+        Some(Value::join(parts))
+    }
+
+    fn pieces(&self, word: &Word, how: How) -> Result<Vec<Piece>> {
+        let anywhere = self.has(Feature::ShellOutAnywhere);
+        let options = WordOptions {
+            keep_escaped_plus: how.reference,
+            shell_outs: match (anywhere, how.whole_value) {
+                (true, _) => ShellOuts::Anywhere,
+                (false, true) => ShellOuts::WholeValue,
+                (false, false) => ShellOuts::Never,
+            },
+            lenient: !anywhere,
+        };
+        words::parse(&word.text, options).map_err(|e| {
+            let mut at = self.place(word);
+            // With a continuation inside, text and span do not run side by side.
+            if at.text() == word.text {
+                at.span.end = at.span.start + u32::try_from(e.range.end).unwrap_or(0);
+                at.span.start += u32::try_from(e.range.start).unwrap_or(0);
+            }
+            error::bad_word(e.message, e.hint).at(&at)
+        })
+    }
+
+    /// Where a word stands.
+    pub fn place(&self, word: &Word) -> crate::diag::Location {
+        self.frame().file.at(word.span)
+    }
+
+    fn parts<'a>(&'a mut self, pieces: &'a [Piece]) -> BoxFuture<'a, Result<Vec<Value>>> {
+        Box::pin(async move {
+            let mut parts: Vec<Value> = Vec::new();
+            for piece in pieces {
+                let part = match piece {
+                    Piece::Literal(text) => Value::from(text.clone()),
+                    Piece::Variable { name, modifier } => {
+                        self.variable(name, modifier.as_ref()).await?
+                    }
+                    Piece::ShellOut(text) => self.shell_out(text).await?,
+                };
+                match (parts.last_mut(), part) {
+                    (Some(Value::Known(last)), Value::Known(text)) => last.push_str(&text),
+                    (_, part) => parts.push(part),
+                }
+            }
+            Ok(parts)
+        })
+    }
+
+    async fn joined(&mut self, pieces: &[Piece]) -> Result<Value> {
+        Ok(Value::join(self.parts(pieces).await?))
+    }
+
+    async fn variable(&mut self, name: &str, modifier: Option<&Modifier>) -> Result<Value> {
+        let value = match self.lookup(name) {
+            None if matches!(name, "HOME" | "PATH") && self.has(Feature::ShellOutAnywhere) => {
+                Some(self.shell_out(&format!("echo \"${name}\"")).await?)
+            }
+            value => value,
+        };
+        let Some(modifier) = modifier else {
+            return Ok(value.unwrap_or_else(|| Value::from("")));
+        };
+        if let Some(Value::Undecided(_)) = value {
+            return Ok(value.expect("just looked at"));
+        }
+        let text = value.as_ref().and_then(Value::known);
+        match modifier {
+            Modifier::Default(word) => match text {
+                Some(text) if !text.is_empty() => Ok(Value::from(text)),
+                _ => self.joined(word).await,
+            },
+            Modifier::Alternative(word) => match text {
+                Some(text) if !text.is_empty() => self.joined(word).await,
+                _ => Ok(Value::from("")),
+            },
+            Modifier::Required { message, or_empty } => match text {
+                Some(text) if !(*or_empty && text.is_empty()) => Ok(Value::from(text)),
+                _ => {
+                    let message = self.joined(message).await?;
+                    Err(error::required_variable(name, message.text()))
+                }
+            },
+            Modifier::StripPrefix(word) => {
+                let text = text.unwrap_or_default().to_owned();
+                Ok(match self.joined(word).await? {
+                    Value::Known(prefix) => match text.strip_prefix(&prefix) {
+                        Some(rest) => Value::from(rest),
+                        None => Value::Known(text),
+                    },
+                    undecided @ Value::Undecided(_) => undecided,
+                })
+            }
+            Modifier::StripSuffix(word) => {
+                let text = text.unwrap_or_default().to_owned();
+                Ok(match self.joined(word).await? {
+                    Value::Known(suffix) => match text.strip_suffix(&suffix) {
+                        Some(rest) => Value::from(rest),
+                        None => Value::Known(text),
+                    },
+                    undecided @ Value::Undecided(_) => undecided,
+                })
+            }
+        }
+    }
+
+    /// What `$name` means now. In a plan that runs nothing a name may be one that a base image sets.
+    pub fn lookup(&self, name: &str) -> Option<Value> {
+        let names_something = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        self.frame()
+            .lookup(&self.state.env, name)
+            .cloned()
+            .or_else(|| {
+                self.state
+                    .env_unknown
+                    .filter(|_| names_something)
+                    .map(Value::Undecided)
+            })
+    }
+
+    /// Runs `$(text)` and gives what it prints, without one trailing line end.
+    pub async fn shell_out(&mut self, text: &str) -> Result<Value> {
+        let step = self.output_step(text)?;
+        match self.session.probe.output(step).await? {
+            Answer::Undecided => Ok(Value::Undecided(step)),
+            Answer::Known(captured) if captured.status == 0 => {
+                let output = String::from_utf8_lossy(&captured.stdout).into_owned();
+                Ok(Value::Known(match output.strip_suffix('\n') {
+                    Some(line) => line.to_owned(),
+                    None => output,
+                }))
+            }
+            Answer::Known(captured) => Err(error::shell_out_failed(
+                text,
+                captured.status,
+                &captured.stdout,
+            )),
+        }
+    }
+
+    /// A step whose output is asked for.
+    pub fn output_step(&mut self, text: &str) -> Result<crate::graph::StepId> {
+        let on = self.fs(&format!("`$({text})`"))?;
+        let run = self.run_step(on, shell(text), Keep::Output);
+        Ok(self.push_named(StepOp::Run(Box::new(run)), format!("$({text})")))
+    }
+
+    /// A command in the current environment.
+    pub fn run_step(&self, on: crate::graph::StepId, args: Vec<String>, keep: Keep) -> Run {
+        Run {
+            on,
+            args,
+            env: self.frame().command_env(&self.state.env),
+            cwd: self.state.cwd.clone(),
+            user: self.state.user.clone(),
+            network: Network::Default,
+            no_cache: false,
+            keep,
+            hosts: self.state.hosts.clone(),
+        }
+    }
+}
+
+/// A script for the shell.
+pub(crate) fn shell(script: &str) -> Vec<String> {
+    vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]
+}

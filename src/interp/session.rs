@@ -1,0 +1,111 @@
+//! What all targets of one run share.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use tokio::sync::OnceCell;
+
+use super::{probe::Probe, project::Project, run::Request, visits::Visits};
+use crate::{
+    base::OnceMap,
+    diag::{Diagnostic, Location},
+    events::{Event, EventSink},
+    git::{self, Metadata},
+    graph::{Ledger, Plan},
+};
+
+/// What all targets of one run share.
+pub(crate) struct Session {
+    /// What was asked for.
+    pub request: Request,
+    /// Takes the steps.
+    pub plan: Arc<Plan>,
+    /// Takes visits, links and outputs.
+    pub ledger: Arc<Ledger>,
+    /// Answers what only running can tell.
+    pub probe: Arc<dyn Probe>,
+    /// Takes remarks.
+    pub remarks: Arc<dyn EventSink>,
+    /// The build files.
+    pub project: Project,
+    /// The targets.
+    pub visits: Arc<Visits>,
+    git: OnceMap<PathBuf, Arc<Metadata>>,
+    /// Host paths that `SAVE ARTIFACT … AS LOCAL` writes.
+    outputs: Mutex<HashMap<PathBuf, Location>>,
+    said: Mutex<HashSet<String>>,
+    git_warned: OnceCell<()>,
+}
+
+impl Session {
+    pub fn new(
+        request: Request,
+        plan: Arc<Plan>,
+        ledger: Arc<Ledger>,
+        probe: Arc<dyn Probe>,
+        remarks: Arc<dyn EventSink>,
+    ) -> Self {
+        let project = Project::new(&request.cwd, request.features.clone());
+        Self {
+            request,
+            plan,
+            ledger,
+            probe,
+            remarks,
+            project,
+            visits: Arc::default(),
+            git: OnceMap::default(),
+            outputs: Mutex::default(),
+            said: Mutex::default(),
+            git_warned: OnceCell::new(),
+        }
+    }
+
+    /// Says something that stops nothing; the same thing at the same place is said once.
+    pub fn remark(&self, remark: Diagnostic) {
+        let fresh = self
+            .said
+            .lock()
+            .expect("no holder of this lock panics")
+            .insert(remark.to_string());
+        if fresh {
+            self.remarks.emit(Event::Remark(remark));
+        }
+    }
+
+    /// The git metadata of a directory, read once.
+    pub async fn git(&self, dir: &Path) -> Arc<Metadata> {
+        let metadata = self
+            .git
+            .get_or_run(dir.to_path_buf(), || async {
+                Arc::new(git::metadata(dir).await)
+            })
+            .await;
+        if metadata.root.is_none() && !git::is_installed() {
+            self.git_warned
+                .get_or_init(|| async {
+                    self.remark(Diagnostic::warning(
+                        "no-git",
+                        "there is no `git` program: builtin arguments about git are empty",
+                    ));
+                })
+                .await;
+        }
+        metadata
+    }
+
+    /// Remembers that a host path is written by the build.
+    pub fn writes(&self, path: PathBuf, at: Location) {
+        let mut outputs = self.outputs.lock().expect("no holder of this lock panics");
+        outputs.entry(path).or_insert(at);
+    }
+
+    /// Which statement writes this host path.
+    pub fn written_by(&self, path: &Path) -> Option<Location> {
+        let outputs = self.outputs.lock().expect("no holder of this lock panics");
+        outputs.get(path).cloned()
+    }
+}

@@ -1,0 +1,138 @@
+//! The state of a recipe: what its statements change and its followers inherit.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::scope::Env;
+use crate::{
+    base::Platform,
+    graph::plan::StepId,
+    oci::{ImageConfig, config::DEFAULT_PATH},
+};
+
+/// The platform in force, and whether somebody asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Current {
+    /// The platform.
+    pub platform: Platform,
+    /// Whether the command line, `BUILD` or `FROM` chose it.
+    pub chosen: bool,
+}
+
+/// What was there at the last `SAVE IMAGE`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SavedImage {
+    /// The file system.
+    pub fs: StepId,
+    /// The configuration.
+    pub config: Arc<ImageConfig>,
+}
+
+/// The state of a recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct State {
+    /// The file system; none before the first `FROM`.
+    pub fs: Option<StepId>,
+    /// The configuration of the image as it would be saved now. Its `Env` may lack what a parent set after its last
+    /// `SAVE IMAGE`: that is how the language has it.
+    pub config: ImageConfig,
+    /// The environment of commands and of expansion.
+    pub env: Env,
+    /// The step by which more of the environment will be known; only in plans that run nothing.
+    pub env_unknown: Option<StepId>,
+    /// The working directory of commands, absolute.
+    pub cwd: String,
+    /// The user of commands; empty is root.
+    pub user: String,
+    /// The platform in force.
+    pub current: Current,
+    /// What `SAVE ARTIFACT` collected; none if it collected nothing.
+    pub artifacts: Option<StepId>,
+    /// Exact places in the artifacts that were written.
+    pub saved_paths: BTreeSet<String>,
+    /// Whether `CMD` ran since the last `FROM`.
+    pub cmd_set: bool,
+    /// `HOST` lines.
+    pub hosts: Vec<(String, String)>,
+    /// The last `SAVE IMAGE`.
+    pub last_image: Option<SavedImage>,
+    /// Before `wait-block`: the file system after the last `RUN --push`, which is not part of the build.
+    pub pushed: Option<StepId>,
+    /// Before `wait-block`: only push commands and saves may follow.
+    pub after_push: bool,
+}
+
+impl State {
+    /// Nothing yet.
+    pub fn empty(current: Current) -> Self {
+        let config = ImageConfig::scratch(&current.platform);
+        Self {
+            fs: None,
+            env: Env::from_lines(&[format!("PATH={DEFAULT_PATH}")]),
+            env_unknown: None,
+            config,
+            cwd: "/".to_owned(),
+            user: String::new(),
+            current,
+            artifacts: None,
+            saved_paths: BTreeSet::new(),
+            cmd_set: false,
+            hosts: Vec::new(),
+            last_image: None,
+            pushed: None,
+            after_push: false,
+        }
+    }
+
+    /// Replaces file system and configuration by those of an image.
+    pub fn become_image(&mut self, fs: StepId, mut config: ImageConfig) {
+        config.rootfs = None;
+        config.created = None;
+        self.fs = Some(fs);
+        self.env = Env::from_lines(&config.config.env);
+        self.env_unknown = None;
+        self.cwd = if config.config.working_dir.is_empty() {
+            "/".to_owned()
+        } else {
+            absolute("/", &config.config.working_dir)
+        };
+        self.user.clone_from(&config.config.user);
+        self.config = config;
+        self.cmd_set = false;
+    }
+
+    /// Replaces file system and configuration by the final ones of a target.
+    pub fn become_target(&mut self, other: &Self) {
+        self.fs = other.fs;
+        self.config = other
+            .last_image
+            .as_ref()
+            .map_or_else(|| other.config.clone(), |image| (*image.config).clone());
+        self.env = other.env.clone();
+        self.env_unknown = other.env_unknown;
+        self.cwd.clone_from(&other.cwd);
+        self.user.clone_from(&other.user);
+        self.current = other.current.clone();
+        self.hosts.clone_from(&other.hosts);
+        self.cmd_set = false;
+    }
+
+    /// A path of the image, made absolute and clean; a trailing slash stays.
+    pub fn path(&self, path: &str) -> String {
+        absolute(&self.cwd, path)
+    }
+}
+
+/// `path` seen from `cwd`, clean, with its trailing slash.
+pub(crate) fn absolute(cwd: &str, path: &str) -> String {
+    let joined = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("{cwd}/{path}")
+    };
+    let slash = path.ends_with('/') || path.ends_with("/.") || path == ".";
+    let mut clean = crate::graph::reference::clean(&format!("/{joined}"));
+    if slash && path != "." && clean != "/" {
+        clean.push('/');
+    }
+    clean
+}

@@ -1,0 +1,86 @@
+//! One visit of a target, from its implicit `FROM +base` to the end of everything it started.
+
+use std::sync::Arc;
+
+use super::{
+    error::Result,
+    exec::{Exec, Start},
+    project::BASE,
+    scope::Frame,
+    session::Session,
+    state::State,
+    visits::{Finished, Outcome},
+};
+use crate::{
+    diag::Span,
+    graph::ledger::{LinkKind, VisitId},
+};
+
+/// Interprets a target.
+pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> Outcome {
+    let file = Arc::clone(&start.file);
+    let name = file.target(&start.target);
+    let mut frame = Frame::new(Arc::clone(&file), name, start.args.clone());
+    frame.is_base = start.target == BASE;
+    let mut exec = Exec {
+        id,
+        home: Arc::clone(&file),
+        target: start.target.clone(),
+        chain: start.chain,
+        frames: vec![frame],
+        state: State::empty(start.current.clone()),
+        undecided_by: None,
+        pending: Vec::new(),
+        ready: Vec::new(),
+        at: file.at(Span::default()),
+        text: String::new(),
+        loops: 0,
+        session,
+    };
+    let result = body(&mut exec, start).await;
+    exec.session
+        .ledger
+        .set_args(id, exec.frames[0].overridden());
+    if let Err(failure) = result {
+        return Err(exec.with_frames(failure));
+    }
+    let mut ready = std::mem::take(&mut exec.ready);
+    ready.extend(exec.state.artifacts);
+    ready.extend(exec.state.fs);
+    for step in ready {
+        exec.session.probe.ready(step);
+    }
+    let frame = exec.frames.swap_remove(0);
+    Ok(Arc::new(Finished {
+        state: exec.state,
+        frame,
+    }))
+}
+
+async fn body(exec: &mut Exec, start: Start) -> Result<()> {
+    let file = Arc::clone(&exec.home);
+    let block = match file.recipe(&start.target)? {
+        Some(recipe) => {
+            exec.at = file.at(recipe.name_span);
+            exec.text = "FROM +base".to_owned();
+            implicit_base(exec, start).await?;
+            &recipe.body
+        }
+        None => &file.tree.base,
+    };
+    exec.block(block).await?;
+    exec.join(0).await
+}
+
+/// Every target begins where the base recipe of its file ends.
+async fn implicit_base(exec: &mut Exec, start: Start) -> Result<()> {
+    let start = Start {
+        target: BASE.to_owned(),
+        chain: false,
+        ..start
+    };
+    if let Some(base) = exec.reach_and_wait(start, LinkKind::From).await? {
+        exec.become_target(&base, true);
+    }
+    Ok(())
+}
