@@ -501,6 +501,63 @@ fn an_archive_goes_out_and_in_and_a_broken_one_is_an_error() {
     });
 }
 
+/// The registry under an address that is not loopback, so that a daemon wants TLS there; none without such an address.
+async fn outside_address(registry: &str) -> Option<String> {
+    // Connecting a datagram socket sends nothing; it only chooses the local address towards Docker's bridge.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("172.17.0.2:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    let listener = tokio::net::TcpListener::bind((ip, 0)).await.ok()?;
+    let address = listener.local_addr().ok()?;
+    let registry = registry.to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let registry = registry.clone();
+            tokio::spawn(async move {
+                let mut to = tokio::net::TcpStream::connect(registry).await?;
+                tokio::io::copy_bidirectional(&mut from, &mut to).await
+            });
+        }
+    });
+    (!ip.is_loopback()).then(|| address.to_string())
+}
+
+#[test]
+fn a_registry_that_the_daemon_distrusts_is_pushed_to_by_us_if_the_user_trusts_it() {
+    let Some(services) = services("a_registry_that_the_daemon_distrusts") else {
+        return;
+    };
+    run(async {
+        let Some(address) = outside_address(&services.registry).await else {
+            return;
+        };
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let name = site.name(&address, "distrusted");
+        site.docker.tag(id.as_str(), &name).await.unwrap();
+        for insecure in [false, true] {
+            let request = ImageRequest {
+                load: true,
+                insecure,
+                ..request(&name, "linux/amd64", false)
+            };
+            let plan = LoadPlan::new(std::slice::from_ref(&request), &platform("linux/amd64"));
+            let pushed = site
+                .pusher()
+                .push(&[request], &[Some(id.clone())], &plan)
+                .await;
+            match pushed {
+                Ok(_) => assert!(insecure),
+                Err(error) => {
+                    assert!(!insecure, "{error:?}");
+                    assert!(error.hints[0].contains("insecure: true"), "{error:?}");
+                }
+            }
+        }
+        site.docker.remove(&name.to_string()).await.unwrap();
+    });
+}
+
 /// Not a test: `BLD_MEASURE=IMAGE BLD_MEASURE_TO=HOST:PORT cargo test --test it -- --ignored measure --nocapture`.
 #[test]
 #[ignore = "a measurement"]
