@@ -175,7 +175,7 @@ impl Uploader<'_> {
         std::fs::create_dir_all(self.spool).map_err(|e| self.disk(&e))?;
         super::files::tree::sweep(self.spool);
         let dir = tempfile::tempdir_in(self.spool).map_err(|e| self.disk(&e))?;
-        let by_config = self.docker.info().store == crate::docker::Store::GraphDriver;
+        let by_config = self.docker.info().await?.store == crate::docker::Store::GraphDriver;
         let wanted = Wanted {
             without: there.keys().cloned().collect(),
             // Only with a graph driver is the id of an image that of its configuration.
