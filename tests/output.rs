@@ -571,7 +571,12 @@ fn measure_pushes_of_our_own() {
         let site = Site::new(&services, Arc::new(Anonymous)).await;
         for round in ["first", "cached"] {
             let start = std::time::Instant::now();
-            busybox(&services, ContentCache::in_dir(site.cache.path()), "linux/amd64").await;
+            busybox(
+                &services,
+                ContentCache::in_dir(site.cache.path()),
+                "linux/amd64",
+            )
+            .await;
             eprintln!("look up busybox, {round}: {:?}", start.elapsed());
         }
         let name = site.name(&get("BLD_MEASURE_TO"), "measured");
