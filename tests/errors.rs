@@ -64,10 +64,10 @@ fn a_directory_without_a_build_file_is_told_what_was_looked_for() {
 fn no_version_is_an_error_that_names_the_file() {
     Bld::with("FROM busybox\n")
         .fails(1, &["+base"])
-        .says("No version specified in");
+        .says("no version specified in");
     Bld::with("")
         .fails(1, &["+base"])
-        .says("No version specified in");
+        .says("no version specified in");
 }
 
 #[test]

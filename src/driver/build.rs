@@ -47,7 +47,6 @@ pub async fn build(
         request.no_cache,
         cache_from,
     ));
-    connection.warm_up();
 
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
@@ -70,8 +69,10 @@ pub async fn build(
     let outcome = async {
         let interpreting = interpret(&request, &plan, &ledger, probe, &events);
         let interpreted = tokio::select! {
-            interpreted = interpreting => interpreted,
+            biased;
+            error = connection.failure() => return Err(Failure::from_engine(error)),
             () = stop.cancelled() => Err(Failure::canceled()),
+            interpreted = interpreting => interpreted,
         };
         let interpreted = match (interpreted, executor.first_failure()) {
             // What the interpreter saw of a failed step is only that everything was stopped.

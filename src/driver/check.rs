@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{diag::{Diagnostic, words}, interp::BUILD_FILES, syntax};
+use crate::{
+    diag::{Diagnostic, words},
+    interp::BUILD_FILES,
+    syntax,
+};
 
 /// What a check found.
 pub struct Checked {
@@ -47,7 +51,10 @@ pub fn syntax_tree(
 
 /// The build file of a directory.
 fn in_directory(dir: &Path) -> Result<PathBuf, Box<Diagnostic>> {
-    let found = BUILD_FILES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    let found = BUILD_FILES
+        .iter()
+        .map(|name| dir.join(name))
+        .find(|path| path.is_file());
     found.ok_or_else(|| {
         let message = format!("no build file found in `{}`", dir.display());
         let looked = format!("looked for {}", words::either(&BUILD_FILES));

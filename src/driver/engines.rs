@@ -45,8 +45,7 @@ async fn connect(address: &str) -> Result<Arc<dyn Engine>, EngineError> {
     Ok(Arc::new(BuildKit::connect(parsed).await?))
 }
 
-/// What a build is opened with, and the engine once it is reached. Connecting begins at the first need, or earlier by
-/// [`Connection::warm_up`].
+/// What a build is opened with, and the engine once it is reached.
 pub struct Connection {
     address: String,
     engine: OnceCell<Arc<dyn Engine>>,
@@ -75,13 +74,13 @@ impl Connection {
         }
     }
 
-    /// Starts to connect, and does not wait for it.
-    pub fn warm_up(self: &Arc<Self>) {
-        let connection = Arc::clone(self);
-        tokio::spawn(async move {
-            // A failure is reported by the first one who needs the engine.
-            let _ = connection.engine().await;
-        });
+    /// Connects, and gives the reason if that fails. While the engine can be reached it never ends: it stands beside
+    /// other work in a `select!`, so that nothing is looked up in registries for an engine that is not there.
+    pub async fn failure(&self) -> EngineError {
+        match self.engine().await {
+            Err(error) => error,
+            Ok(_) => std::future::pending().await,
+        }
     }
 
     /// The engine.

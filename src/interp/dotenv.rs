@@ -49,7 +49,9 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'static str)> {
         };
         let key = key.trim_end();
         let valid = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
         if !valid {
             return Err((at + 1, "the key is not a name"));
         }

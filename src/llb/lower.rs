@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, State, exec, image_with,
-    source::ResolveMode,
+    CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, Owner, Principal, State,
+    exec, image_with, source::ResolveMode,
 };
 use crate::{
     events::Label,
@@ -124,7 +124,7 @@ impl Lowering {
             } => {
                 let spec = MakeDir {
                     parents: true,
-                    owner: owner.as_deref().and_then(|o| o.parse().ok()),
+                    owner: owner.as_deref().and_then(owner_of),
                     ..MakeDir::mode(*mode)
                 };
                 let file = FileOp::on(&state_of(on)).mkdir(path, spec);
@@ -179,6 +179,17 @@ impl Lowering {
     }
 }
 
+/// `user[:group]`. The name `root` needs no look-up in `/etc/passwd`, which `scratch` does not have.
+fn owner_of(text: &str) -> Option<Owner> {
+    let mut owner: Owner = text.parse().ok()?;
+    for principal in [&mut owner.user, &mut owner.group].into_iter().flatten() {
+        if *principal == Principal::Name("root".to_owned()) {
+            *principal = Principal::Id(0);
+        }
+    }
+    Some(owner)
+}
+
 /// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
 /// copying one with a mode does not.
 fn writable_for_all() -> Edge {
@@ -218,7 +229,7 @@ fn copy_files(
     let mut file = FileOp::on(on);
     for item in &copy.items {
         let spec = CopyFile {
-            owner: copy.owner.as_deref().and_then(|o| o.parse().ok()),
+            owner: copy.owner.as_deref().and_then(owner_of),
             mode: copy.mode,
             follow: item.follow,
             contents: item.contents,
