@@ -12,7 +12,7 @@ use bld::{
     events::{Event, EventSink, OutputEvent},
     oci::{
         Anonymous, Credential, Credentials, ImageRef, Registries, RegistrySettings, ResolvedBase,
-        Resolver, cache::ContentCache, settings::RegistryEntry,
+        Resolver, cache::ContentCache, layers::LayerRecords, settings::RegistryEntry,
     },
     output::{ImageRequest, Pushed, Pusher, load::LoadPlan},
 };
@@ -349,6 +349,45 @@ fn two_platforms_make_an_index_and_a_second_push_sends_nothing() {
 }
 
 #[test]
+fn layers_of_a_base_are_mounted_from_where_the_base_came_from() {
+    let Some(services) = services("layers_of_a_base_are_mounted") else {
+        return;
+    };
+    run(async {
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let registries = Registries::new(mirror(&services.registry), Arc::new(Anonymous));
+        let records = LayerRecords::in_dir(&site.cache.path().join("layers"));
+        let resolver = Resolver::new(registries, ContentCache::none()).remembering(records);
+        let base = ImageRef::parse("busybox:1.36").unwrap();
+        resolver
+            .resolve(&base, &platform("linux/amd64"))
+            .await
+            .unwrap();
+
+        let name = site.name(&services.registry, "mounted");
+        site.push(&[request(&name, "linux/amd64", true)], &[&id])
+            .await
+            .unwrap();
+        assert_eq!(site.transfers(), 0, "nothing was compressed or sent");
+        site.docker
+            .pull(&name, &Credential::None, None, &|_| {})
+            .await
+            .unwrap();
+        assert_eq!(
+            site.docker
+                .image(&name.to_string())
+                .await
+                .unwrap()
+                .unwrap()
+                .id,
+            id
+        );
+        site.docker.remove(&name.to_string()).await.unwrap();
+    });
+}
+
+#[test]
 fn no_manifest_list_gives_a_plain_manifest_for_its_platform() {
     let Some(services) = services("no_manifest_list_gives_a_plain_manifest") else {
         return;
@@ -430,6 +469,95 @@ fn a_protected_registry_takes_the_right_password_only() {
     });
 }
 
+#[test]
+fn an_archive_goes_out_and_in_and_a_broken_one_is_an_error() {
+    let Some(services) = services("an_archive_goes_out_and_in") else {
+        return;
+    };
+    run(async {
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let lines = site
+            .docker
+            .load(site.docker.save(id.as_str()))
+            .await
+            .unwrap();
+        assert!(
+            lines.iter().any(|line| line.contains(id.hex())),
+            "{lines:?}"
+        );
+        let junk = vec![Ok::<_, std::io::Error>(bytes::Bytes::from_static(
+            &[7; 2000],
+        ))];
+        let error = site.docker.load(futures_util::stream::iter(junk)).await;
+        assert!(error.is_err(), "{error:?}");
+        assert!(
+            site.docker
+                .image("bld-test/never-there")
+                .await
+                .unwrap()
+                .is_none()
+        );
+    });
+}
+
+/// The registry under an address that is not loopback, so that a daemon wants TLS there; none without such an address.
+async fn outside_address(registry: &str) -> Option<String> {
+    // Connecting a datagram socket sends nothing; it only chooses the local address towards Docker's bridge.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("172.17.0.2:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    let listener = tokio::net::TcpListener::bind((ip, 0)).await.ok()?;
+    let address = listener.local_addr().ok()?;
+    let registry = registry.to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let registry = registry.clone();
+            tokio::spawn(async move {
+                let mut to = tokio::net::TcpStream::connect(registry).await?;
+                tokio::io::copy_bidirectional(&mut from, &mut to).await
+            });
+        }
+    });
+    (!ip.is_loopback()).then(|| address.to_string())
+}
+
+#[test]
+fn a_registry_that_the_daemon_distrusts_is_pushed_to_by_us_if_the_user_trusts_it() {
+    let Some(services) = services("a_registry_that_the_daemon_distrusts") else {
+        return;
+    };
+    run(async {
+        let Some(address) = outside_address(&services.registry).await else {
+            return;
+        };
+        let site = Site::new(&services, Arc::new(Anonymous)).await;
+        let id = site.image(&services, "linux/amd64").await;
+        let name = site.name(&address, "distrusted");
+        site.docker.tag(id.as_str(), &name).await.unwrap();
+        for insecure in [false, true] {
+            let request = ImageRequest {
+                load: true,
+                insecure,
+                ..request(&name, "linux/amd64", false)
+            };
+            let plan = LoadPlan::new(std::slice::from_ref(&request), &platform("linux/amd64"));
+            let pushed = site
+                .pusher()
+                .push(&[request], &[Some(id.clone())], &plan)
+                .await;
+            match pushed {
+                Ok(_) => assert!(insecure),
+                Err(error) => {
+                    assert!(!insecure, "{error:?}");
+                    assert!(error.hints[0].contains("insecure: true"), "{error:?}");
+                }
+            }
+        }
+        site.docker.remove(&name.to_string()).await.unwrap();
+    });
+}
+
 /// Not a test: `BLD_MEASURE=IMAGE BLD_MEASURE_TO=HOST:PORT cargo test --test it -- --ignored measure --nocapture`.
 #[test]
 #[ignore = "a measurement"]
@@ -441,6 +569,16 @@ fn measure_pushes_of_our_own() {
     let get = |name: &str| std::env::var(name).expect("see above");
     run(async {
         let site = Site::new(&services, Arc::new(Anonymous)).await;
+        for round in ["first", "cached"] {
+            let start = std::time::Instant::now();
+            busybox(
+                &services,
+                ContentCache::in_dir(site.cache.path()),
+                "linux/amd64",
+            )
+            .await;
+            eprintln!("look up busybox, {round}: {:?}", start.elapsed());
+        }
         let name = site.name(&get("BLD_MEASURE_TO"), "measured");
         // One after the other, so that a later one shares layers with an earlier one.
         for image in get("BLD_MEASURE").split(',') {

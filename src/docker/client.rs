@@ -2,11 +2,13 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Duration,
 };
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, errors::Error};
 use http::HeaderValue;
+use tokio::sync::OnceCell;
 
 use super::{address::Address, error::DockerError};
 use crate::{base::Platform, oci::settings::is_loopback};
@@ -16,7 +18,8 @@ use crate::{base::Platform, oci::settings::is_loopback};
 pub struct Client {
     pub(super) docker: Docker,
     address: Address,
-    info: Info,
+    /// Asked for when it is needed: it takes a daemon ten milliseconds, a greeting half of one.
+    info: Arc<OnceCell<Info>>,
 }
 
 /// How a daemon keeps images.
@@ -67,7 +70,7 @@ const HELLO: Duration = Duration::from_secs(20);
 const LONGEST_REQUEST: u64 = 3600;
 
 impl Client {
-    /// Connects, and asks the daemon who it is.
+    /// Connects, and greets the daemon.
     pub async fn connect(address: Address) -> Result<Self, DockerError> {
         let unreachable = |reason: String| DockerError::Unreachable {
             address: address.to_string(),
@@ -76,26 +79,29 @@ impl Client {
         let docker = open(&address)
             .map_err(|e| unreachable(reason(&e)))?
             .with_request_modifier(url_safe_credentials);
-        let asked = tokio::time::timeout(HELLO, docker.info()).await;
-        let info = asked
+        tokio::time::timeout(HELLO, docker.ping())
+            .await
             .map_err(|_| unreachable(format!("no answer in {} seconds", HELLO.as_secs())))?
             .map_err(|e| unreachable(reason(&e)))?;
-        let info = read(info);
         Ok(Self {
             docker,
             address,
-            info,
+            info: Arc::default(),
         })
     }
 
-    /// What the daemon says of itself.
-    pub fn info(&self) -> &Info {
-        &self.info
+    /// What the daemon says of itself, asked once.
+    pub async fn info(&self) -> Result<&Info, DockerError> {
+        let ask = || async {
+            let info = self.docker.info().await;
+            info.map(read).map_err(|e| self.error("say what it is", &e))
+        };
+        self.info.get_or_try_init(ask).await
     }
 
-    /// `Docker 20.10.24 at unix:///var/run/docker.sock`.
-    pub fn name(&self) -> String {
-        format!("Docker {} at {}", self.info.version, self.address)
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Whether the daemon's loopback is ours, as far as the address tells.

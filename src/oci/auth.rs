@@ -1,13 +1,14 @@
 //! Credentials for registries, from the files that `docker login` and `podman login` write.
 //!
-//! Source: Docker's `config.json` (`auths`, `credHelpers`, `credsStore`) and the protocol of
+//! Source: Docker's `config.json` (`auths`, `credHelpers`, `credsStore`), `DOCKER_AUTH_CONFIG`, and the protocol of
 //! `docker-credential-helpers`. Nothing here prints a secret; a helper that does not work is a remark.
 
 use std::{
-    env,
-    path::{Path, PathBuf},
+    collections::HashSet,
+    env, fmt,
+    path::PathBuf,
     process::Stdio,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -66,9 +67,43 @@ const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// Credentials out of Docker's and podman's files, asked for once per registry.
 pub struct DockerConfig {
-    files: Vec<PathBuf>,
+    sources: Vec<Source>,
     events: Arc<dyn EventSink>,
     known: OnceMap<String, Credential>,
+    told: Mutex<HashSet<String>>,
+}
+
+/// A config file, or what stands in for one.
+enum Source {
+    File(PathBuf),
+    /// `DOCKER_AUTH_CONFIG`, which CI systems set to the text of a file.
+    Variable(Secret),
+}
+
+impl Source {
+    async fn read(&self) -> Result<Option<Content>, String> {
+        let text = match self {
+            Self::Variable(text) => text.reveal().as_bytes().to_vec(),
+            Self::File(file) => match tokio::fs::read(file).await {
+                Ok(bytes) => bytes,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(e.to_string()),
+            },
+        };
+        // serde_json's message may quote a value, which may be a password: only its position is told.
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|e| format!("not valid JSON at line {}", e.line()))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(f, "`{}`", file.display()),
+            Self::Variable(_) => f.write_str("`$DOCKER_AUTH_CONFIG`"),
+        }
+    }
 }
 
 /// The parts of a config file that say where credentials are.
@@ -97,33 +132,39 @@ impl DockerConfig {
                 .or_else(|| Some(var("HOME")?.join(".config")))
                 .map(|dir| dir.join("containers/auth.json")),
         ];
-        Self::in_files(files.into_iter().flatten().collect(), events)
+        let mut config = Self::in_files(files.into_iter().flatten().collect(), events);
+        if let Ok(text) = env::var("DOCKER_AUTH_CONFIG")
+            && !text.is_empty()
+        {
+            config
+                .sources
+                .insert(0, Source::Variable(Secret::new(text)));
+        }
+        config
     }
 
     /// Exactly these files, the first that knows a registry wins.
     pub fn in_files(files: Vec<PathBuf>, events: Arc<dyn EventSink>) -> Self {
         Self {
-            files,
+            sources: files.into_iter().map(Source::File).collect(),
             events,
             known: OnceMap::default(),
+            told: Mutex::default(),
         }
     }
 
     async fn find(&self, registry: &str) -> Credential {
-        for file in &self.files {
-            let content = match read(file).await {
+        for source in &self.sources {
+            let content = match source.read().await {
                 Ok(Some(content)) => content,
                 Ok(None) => continue,
                 Err(reason) => {
-                    self.remark(format!(
-                        "cannot read credentials from `{}`: {reason}",
-                        file.display()
-                    ));
+                    self.remark(format!("cannot read credentials from {source}: {reason}"));
                     continue;
                 }
             };
             let found = match self.ask_helper(&content, registry).await {
-                Credential::None => self.look_up(&content, registry, file),
+                Credential::None => self.look_up(&content, registry, source),
                 found => found,
             };
             if found != Credential::None {
@@ -155,7 +196,7 @@ impl DockerConfig {
             Ok(credential) => credential,
             Err(reason) => {
                 self.remark(format!(
-                    "credential helper `docker-credential-{helper}` gave nothing for {registry}: {reason}"
+                    "credential helper `docker-credential-{helper}` does not work: {reason}"
                 ));
                 Credential::None
             }
@@ -164,7 +205,7 @@ impl DockerConfig {
 
     /// The `auths` of a file. The crate knows their spellings; helpers are kept away from it, because it would block on
     /// them without a limit.
-    fn look_up(&self, content: &Content, registry: &str, file: &Path) -> Credential {
+    fn look_up(&self, content: &Content, registry: &str, source: &Source) -> Credential {
         let Some(auths) = &content.auths else {
             return Credential::None;
         };
@@ -176,15 +217,19 @@ impl DockerConfig {
             // The other errors of the crate may quote what they read, and that is a secret.
             Err(_) => {
                 self.remark(format!(
-                    "the entry for {registry} in `{}` cannot be read",
-                    file.display()
+                    "the entry for {registry} in {source} cannot be read"
                 ));
                 Credential::None
             }
         }
     }
 
+    /// Once: a helper that does not work does so for every registry.
     fn remark(&self, message: String) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        if !told.insert(message.clone()) {
+            return;
+        }
         let remark = Diagnostic::warning("registry-credentials", message)
             .hint("the registry is asked anonymously; `docker login` writes a new entry");
         self.events.emit(Event::Remark(remark));
@@ -217,18 +262,6 @@ fn credential(found: DockerCredential) -> Credential {
             password: Secret::new(password.trim_end_matches('\0')),
         },
     }
-}
-
-async fn read(file: &Path) -> Result<Option<Content>, String> {
-    let bytes = match tokio::fs::read(file).await {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e.to_string()),
-    };
-    // serde_json's message may quote a value, which may be a password: only its position is told.
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|e| format!("not valid JSON at line {}", e.line()))
 }
 
 #[derive(Deserialize)]
@@ -281,8 +314,6 @@ async fn run_helper(mut helper: Command, key: &str) -> Result<Credential, String
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     #[derive(Default)]

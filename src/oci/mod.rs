@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod cache;
 pub mod config;
+pub mod layers;
 pub mod manifest;
 pub mod reference;
 pub mod registry;

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use super::{
     cache::ContentCache,
     config::ImageConfig,
-    manifest::{Document, MAX_CONFIG, MAX_MANIFEST},
+    layers::LayerRecords,
+    manifest::{Document, MAX_CONFIG, MAX_MANIFEST, Manifest},
     reference::ImageRef,
     registry::{Registries, RegistryError, Repository},
 };
@@ -99,6 +100,7 @@ type Resolved = Result<Arc<ResolvedBase>, ResolveError>;
 pub struct Resolver {
     registries: Arc<Registries>,
     cache: ContentCache,
+    records: LayerRecords,
     tops: OnceMap<ImageRef, Result<Top, ResolveError>>,
     images: OnceMap<(ImageRef, Platform), Resolved>,
 }
@@ -117,9 +119,17 @@ impl Resolver {
         Self {
             registries,
             cache,
+            records: LayerRecords::default(),
             tops: OnceMap::default(),
             images: OnceMap::default(),
         }
+    }
+
+    /// Remembers the layers of what is looked up, for pushes of images that are based on it.
+    #[must_use]
+    pub fn remembering(mut self, records: LayerRecords) -> Self {
+        self.records = records;
+        self
     }
 
     /// The image behind a name, for a platform.
@@ -196,9 +206,12 @@ impl Resolver {
                 }
             }
         };
-        let bytes = self.config(repository, &manifest.config.digest).await?;
-        let config = serde_json::from_slice(&bytes)
+        let (bytes, fresh) = self.config(repository, &manifest.config.digest).await?;
+        let config: ImageConfig = serde_json::from_slice(&bytes)
             .map_err(|e| broken(repository, format!("the configuration of the image: {e}")))?;
+        if fresh {
+            self.remember(repository, &manifest, &config);
+        }
         Ok(ResolvedBase {
             reference: format!("{}@{}", repository.endpoint().name(), top.digest),
             top: top.digest.clone(),
@@ -206,6 +219,16 @@ impl Resolver {
             config,
             single,
         })
+    }
+
+    fn remember(&self, repository: &Repository, manifest: &Manifest, config: &ImageConfig) {
+        let diff_ids = config.rootfs.iter().flat_map(|rootfs| &rootfs.diff_ids);
+        let diff_ids: Vec<Digest> = diff_ids.filter_map(|text| Digest::parse(text)).collect();
+        if diff_ids.len() == manifest.layers.len() {
+            for (diff_id, layer) in diff_ids.iter().zip(&manifest.layers) {
+                self.records.put(diff_id, layer, repository.endpoint());
+            }
+        }
     }
 
     async fn document(
@@ -227,20 +250,21 @@ impl Resolver {
         repository.parse(&bytes).map_err(ResolveCause::Registry)
     }
 
+    /// The configuration, and whether it was not known before.
     async fn config(
         &self,
         repository: &Repository,
         digest: &Digest,
-    ) -> Result<Bytes, ResolveCause> {
+    ) -> Result<(Bytes, bool), ResolveCause> {
         if let Some(bytes) = self.cache.get(digest, MAX_CONFIG).await {
-            return Ok(bytes);
+            return Ok((bytes, false));
         }
         let bytes = repository
             .blob(digest, MAX_CONFIG)
             .await
             .map_err(ResolveCause::Registry)?;
         self.cache.put(digest, &bytes).await;
-        Ok(bytes)
+        Ok((bytes, true))
     }
 }
 

@@ -405,6 +405,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn packed_blobs_are_told_from_layers_and_documents() {
+        let manifest = br#"[{"Config":"blobs/sha256/c","Layers":["blobs/sha256/l"]}]"#;
+        let bytes = archive(
+            &[
+                ("blobs/sha256/l", &[0x1f, 0x8b, 8, 0]),
+                ("blobs/sha256/c", b"{}"),
+                ("index.json", b"{}"),
+                ("oci-layout", b"{}"),
+                ("manifest.json", manifest),
+            ],
+            None,
+        );
+        let (archive, layers) = run(bytes, Wanted::default()).await;
+        assert_eq!(archive.unwrap().layers, [layers[0].0.as_str()]);
+        assert_eq!(layers.len(), 1);
+    }
+
+    #[tokio::test]
     async fn broken_archives_are_errors() {
         let two = br#"[{"Config":"c.json"},{"Config":"c.json"}]"#;
         for bytes in [

@@ -8,7 +8,6 @@ pub mod archive;
 pub mod duplicates;
 pub mod files;
 pub mod image;
-pub mod layers;
 pub mod load;
 pub mod push;
 mod push_daemon;

@@ -13,18 +13,18 @@ use super::{
     Failure,
     duplicates::by_name,
     image::ImageRequest,
-    layers::LayerRecords,
     load::LoadPlan,
     upload::{UploadError, Uploaded, Uploader},
 };
 use crate::{
     base::Digest,
     diag::Diagnostic,
-    docker::Client,
+    docker::{Client, Info},
     events::{Event, EventSink, Label, OutputEvent},
     oci::{
         Credentials, ImageRef, Registries,
         cache::ContentCache,
+        layers::LayerRecords,
         manifest::{Descriptor, DescriptorPlatform, Index, media},
         registry::Repository,
     },
@@ -85,7 +85,8 @@ impl Pusher {
         ids: &[Option<Digest>],
         loaded: &LoadPlan,
     ) -> Result<Vec<Pushed>, Failure> {
-        let jobs = self.jobs(requests, ids, loaded)?;
+        let daemon = self.about_daemon(requests).await?;
+        let jobs = self.jobs(requests, ids, loaded, daemon)?;
         let prepared = self.prepare(&jobs).await?;
         let by_daemon = jobs.iter().filter(|job| job.by_daemon);
         let pushed = stream::iter(by_daemon)
@@ -104,6 +105,7 @@ impl Pusher {
         requests: &'a [ImageRequest],
         ids: &'a [Option<Digest>],
         loaded: &LoadPlan,
+        daemon: Option<&Info>,
     ) -> Result<Vec<Job<'a>>, Failure> {
         let id_of: BTreeMap<*const ImageRequest, &Digest> = requests
             .iter()
@@ -135,7 +137,7 @@ impl Pusher {
                 name,
                 by_daemon: !index
                     && in_daemon(first, name)
-                    && self.daemon_can(name, first.insecure),
+                    && self.daemon_can(name, first.insecure, daemon),
                 images: images?,
                 index,
                 label: Arc::new(Label {
@@ -149,10 +151,25 @@ impl Pusher {
         Ok(jobs)
     }
 
+    /// What the daemon says of itself, where a push depends on it.
+    async fn about_daemon(&self, requests: &[ImageRequest]) -> Result<Option<&Info>, Failure> {
+        let insecure = |request: &ImageRequest, name: &ImageRef| {
+            request.insecure || self.registries.settings.is_marked_insecure(&name.registry)
+        };
+        for request in requests.iter().filter(|request| request.push) {
+            if let Some(name) = request.names.iter().find(|name| insecure(request, name)) {
+                let info = self.docker.info().await;
+                let info = info.map_err(|e| failure(name, request, e.diagnostic()))?;
+                return Ok(Some(info));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the daemon talks to the registry as it has to be talked to.
-    fn daemon_can(&self, name: &ImageRef, insecure: bool) -> bool {
+    fn daemon_can(&self, name: &ImageRef, insecure: bool, daemon: Option<&Info>) -> bool {
         let insecure = insecure || self.registries.settings.is_marked_insecure(&name.registry);
-        !insecure || self.docker.info().allows_insecure(&name.registry)
+        !insecure || daemon.is_some_and(|info| info.allows_insecure(&name.registry))
     }
 
     /// Blobs and manifests of everything that is ours.

@@ -16,10 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{
-    archive::{self, Packing, RawLayer, Wanted},
-    layers::LayerRecords,
-};
+use super::archive::{self, Packing, RawLayer, Wanted};
 use crate::{
     base::Digest,
     diag::Diagnostic,
@@ -27,6 +24,7 @@ use crate::{
     events::{Event, EventSink, Label},
     oci::{
         cache::ContentCache,
+        layers::{LayerRecord, LayerRecords},
         manifest::{Descriptor, MAX_CONFIG, Manifest, media},
         registry::{BlobSource, Progress, RegistryError, Repository},
     },
@@ -139,26 +137,23 @@ impl Uploader<'_> {
         let distinct: HashSet<&Digest> = image.layers.iter().collect();
         let known = distinct.into_iter().filter_map(|diff| {
             let record = self.records.get(diff)?;
-            Some((diff, record.digest()?, record))
+            Some((diff, record.descriptor()?, record))
         });
-        let find = |(diff, digest, record): (&Digest, Digest, super::layers::LayerRecord)| {
+        let find = |(diff, layer, record): (&Digest, Descriptor, LayerRecord)| {
             let diff = diff.clone();
             async move {
                 for repository in repositories {
-                    let neighbour = record.repository_on(&repository.endpoint().host);
-                    if repository.find_blob(&digest, neighbour).await?.is_none() {
+                    let endpoint = repository.endpoint();
+                    let neighbour = record.repository_on(&endpoint.host);
+                    if repository
+                        .find_blob(&layer.digest, neighbour)
+                        .await?
+                        .is_none()
+                    {
                         return Ok(None);
                     }
-                    let endpoint = repository.endpoint();
-                    self.records.put(
-                        &diff,
-                        &digest,
-                        record.size,
-                        &endpoint.host,
-                        &endpoint.repository,
-                    );
+                    self.records.put(&diff, &layer, endpoint);
                 }
-                let layer = descriptor(media::DOCKER_LAYER_GZIP, digest, record.size);
                 Ok::<_, UploadError>(Some((diff, layer)))
             }
         };
@@ -180,7 +175,7 @@ impl Uploader<'_> {
         std::fs::create_dir_all(self.spool).map_err(|e| self.disk(&e))?;
         super::files::tree::sweep(self.spool);
         let dir = tempfile::tempdir_in(self.spool).map_err(|e| self.disk(&e))?;
-        let by_config = self.docker.info().store == crate::docker::Store::GraphDriver;
+        let by_config = self.docker.info().await?.store == crate::docker::Store::GraphDriver;
         let wanted = Wanted {
             without: there.keys().cloned().collect(),
             // Only with a graph driver is the id of an image that of its configuration.
@@ -287,6 +282,11 @@ impl Job {
             Packing::Tar => pack(raw.file).await?,
             Packing::Gzip | Packing::Zstd => (raw.file, raw.digest, raw.size),
         };
+        let media_type = match raw.packing {
+            Packing::Tar | Packing::Gzip => media::DOCKER_LAYER_GZIP,
+            Packing::Zstd => media::OCI_LAYER_ZSTD,
+        };
+        let layer = Descriptor::new(media_type, digest, size);
         let source = BlobSource::File(file.clone(), size);
         let mut before: Option<&Repository> = None;
         for repository in &self.repositories {
@@ -294,22 +294,17 @@ impl Job {
             let neighbour = before
                 .filter(|before| before.endpoint().host == endpoint.host)
                 .map(|before| before.endpoint().repository.as_str());
-            let progress = self.progress(&digest, size);
+            let progress = self.progress(&layer.digest, size);
             repository
-                .put_blob(&digest, &source, neighbour, progress)
+                .put_blob(&layer.digest, &source, neighbour, progress)
                 .await?;
             if let Some(diff_id) = &diff_id {
-                self.records
-                    .put(diff_id, &digest, size, &endpoint.host, &endpoint.repository);
+                self.records.put(diff_id, &layer, endpoint);
             }
             before = Some(repository);
         }
         let _ = tokio::fs::remove_file(&file).await;
-        let media_type = match raw.packing {
-            Packing::Tar | Packing::Gzip => media::DOCKER_LAYER_GZIP,
-            Packing::Zstd => media::OCI_LAYER_ZSTD,
-        };
-        Ok((raw.name, descriptor(media_type, digest, size)))
+        Ok((raw.name, layer))
     }
 
     fn progress(&self, digest: &Digest, total: u64) -> Progress {
@@ -347,35 +342,35 @@ fn no_progress() -> Progress {
     Arc::new(|_| {})
 }
 
-fn descriptor(media_type: &str, digest: Digest, size: u64) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest,
-        size,
-        platform: None,
-        annotations: std::collections::BTreeMap::new(),
-    }
-}
-
 /// The manifest, in Docker's types; in those of OCI where a layer has a form that Docker's types do not know.
 fn manifest(config: &Bytes, digest: Digest, mut layers: Vec<Descriptor>) -> Uploaded {
     let oci = layers
         .iter()
         .any(|layer| layer.media_type == media::OCI_LAYER_ZSTD);
-    let (media_type, config_type) = if oci {
-        for layer in &mut layers {
-            if layer.media_type == media::DOCKER_LAYER_GZIP {
-                media::OCI_LAYER_GZIP.clone_into(&mut layer.media_type);
-            }
-        }
-        (media::OCI_MANIFEST, media::OCI_CONFIG)
+    let (media_type, config_type, gzip) = if oci {
+        (
+            media::OCI_MANIFEST,
+            media::OCI_CONFIG,
+            media::OCI_LAYER_GZIP,
+        )
     } else {
-        (media::DOCKER_MANIFEST, media::DOCKER_CONFIG)
+        (
+            media::DOCKER_MANIFEST,
+            media::DOCKER_CONFIG,
+            media::DOCKER_LAYER_GZIP,
+        )
     };
+    // Layers of a base may come from an image of the other family; the bytes are the same in both.
+    for layer in layers
+        .iter_mut()
+        .filter(|layer| layer.media_type != media::OCI_LAYER_ZSTD)
+    {
+        gzip.clone_into(&mut layer.media_type);
+    }
     let manifest = Manifest {
         schema_version: 2,
         media_type: media_type.to_owned(),
-        config: descriptor(config_type, digest, config.len() as u64),
+        config: Descriptor::new(config_type, digest, config.len() as u64),
         layers,
         annotations: std::collections::BTreeMap::new(),
     };

@@ -306,3 +306,55 @@ fn across_file_systems_everything_is_copied_with_times_and_modes() {
     assert_eq!(fs::metadata(f.path("p/sub")).unwrap().mode() & 0o777, 0o555);
     assert_eq!(fs::read_link(f.path("p/l")).unwrap(), Path::new("sub/f"));
 }
+
+/// A file system of 128 KiB, where this user may make one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=128k", "tmpfs"])
+            .arg(dir.path());
+        let mounted = mount.stderr(std::process::Stdio::null()).status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(dir))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_content_and_nothing_else() {
+    let Some(disk) = SmallDisk::new() else {
+        return;
+    };
+    let f = Fixture::new();
+    fs::create_dir(disk.0.path().join("p")).unwrap();
+    fs::write(disk.0.path().join("p/old"), "old").unwrap();
+    let big = "x".repeat(300 << 10);
+    let request = FileRequest {
+        dest: disk.0.path().join("p").display().to_string(),
+        force: true,
+        ..f.request(&[("d/", &big)], "p")
+    };
+    let error = write(&[request]).0.unwrap_err();
+    assert!(
+        error.message.contains("/p`: No space left on device"),
+        "{error}"
+    );
+    assert_eq!(
+        fs::read_to_string(disk.0.path().join("p/old")).unwrap(),
+        "old"
+    );
+    let entries = fs::read_dir(disk.0.path()).unwrap().count();
+    assert_eq!(entries, 1, "no temporary directory is left");
+}
