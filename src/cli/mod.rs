@@ -11,5 +11,6 @@ pub mod printer;
 pub mod progress;
 mod run;
 pub mod settings;
+mod variable_files;
 
 pub use run::run;

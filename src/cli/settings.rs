@@ -10,11 +10,10 @@ use crate::{
     diag::{Diagnostic, words},
     driver::{BuildRequest, Goal},
     graph::reference::{ArtifactRef, Place, RefError, TargetRef},
-    interp::dotenv,
     syntax::dialect::{FEATURES, Feature},
 };
 
-use super::{args::BuildArgs, config_file::Config, env_vars::Environment};
+use super::{args::BuildArgs, config_file::Config, env_vars::Environment, variable_files};
 
 /// A mistake on the command line.
 fn usage(message: impl Into<String>) -> Diagnostic {
@@ -218,7 +217,7 @@ fn key_value(
 }
 
 fn arg_file(args: &BuildArgs, cwd: &Path) -> Result<Vec<(String, String)>, Diagnostic> {
-    dotenv::read(args.arg_file_path.as_deref(), cwd, ".arg").map_err(|e| *e)
+    variable_files::read(args.arg_file_path.as_deref(), cwd, ".arg").map_err(|e| *e)
 }
 
 fn secrets(
@@ -252,7 +251,8 @@ fn secrets(
         })?;
         add(key.to_owned(), value)?;
     }
-    let file = dotenv::read(args.secret_file_path.as_deref(), cwd, ".secret").map_err(|e| *e)?;
+    let file =
+        variable_files::read(args.secret_file_path.as_deref(), cwd, ".secret").map_err(|e| *e)?;
     for (key, value) in file {
         add(key, value)?;
     }
@@ -280,7 +280,8 @@ fn platform(args: &BuildArgs) -> Result<Option<Platform>, Diagnostic> {
     }
 }
 
-fn features(names: &[String]) -> Result<Vec<Feature>, Diagnostic> {
+/// Language features by their names.
+pub fn features(names: &[String]) -> Result<Vec<Feature>, Diagnostic> {
     names
         .iter()
         .map(|name| {

@@ -52,7 +52,7 @@ pub async fn build(
     let ledger = Arc::new(Ledger::default());
     // A failed step stops the others, but is no cancelling by the user.
     let stop = cancel.child_token();
-    let lowering = Lowering::new(Arc::clone(&plan), request.pull);
+    let lowering = Lowering::new(Arc::clone(&plan), request.pull, request.no_cache);
     let executor = Arc::new(Executor::new(
         Arc::clone(&connection),
         lowering,

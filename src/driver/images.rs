@@ -10,7 +10,9 @@ use crate::{
     docker,
     events::{Event, EventSink},
     interp::probe::BaseImage,
-    oci::{DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache},
+    oci::{
+        DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache, layers::LayerRecords,
+    },
 };
 
 use super::{executor::Executor, request::BuildRequest};
@@ -62,13 +64,12 @@ pub fn registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Arc<Re
 impl Images {
     /// For a plan: no daemon is asked.
     pub fn of_registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Self {
-        let cache = request
-            .cache_dir
-            .as_ref()
-            .map_or_else(ContentCache::none, |dir| {
-                ContentCache::in_dir(&dir.join("registry"))
-            });
-        let resolver = Resolver::new(registries(request, events), cache);
+        let registries = registries(request, events);
+        let resolver = match &request.cache_dir {
+            Some(dir) => Resolver::new(registries, ContentCache::in_dir(&dir.join("registry")))
+                .remembering(LayerRecords::in_dir(&dir.join("layers"))),
+            None => Resolver::new(registries, ContentCache::none()),
+        };
         Self {
             resolver,
             local: None,

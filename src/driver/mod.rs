@@ -4,7 +4,7 @@
 //! is a file here; none of them knows how anything looks on a terminal.
 
 mod build;
-mod check;
+
 mod engines;
 mod executor;
 mod failure;
@@ -13,9 +13,10 @@ mod outputs;
 mod plan;
 mod probe;
 mod request;
+mod syntax_tree;
 
 pub use build::build;
-pub use check::{check, syntax_tree};
 pub use failure::{Failure, FailureKind};
 pub use plan::{Planned, plan};
 pub use request::{BuildRequest, Goal};
+pub use syntax_tree::syntax_tree;

@@ -36,6 +36,7 @@ pub struct Lowering {
     plan: Arc<Plan>,
     nonce: Nonce,
     pull: bool,
+    no_cache: bool,
     lowered: Mutex<HashMap<StepId, Lowered>>,
 }
 
@@ -46,12 +47,14 @@ struct Lowered {
 }
 
 impl Lowering {
-    /// For one build; with `pull`, images in the engine's own store do not count.
-    pub fn new(plan: Arc<Plan>, pull: bool) -> Self {
+    /// For one build; with `pull`, images in the engine's own store do not count, with `no_cache`, earlier results of
+    /// commands do not.
+    pub fn new(plan: Arc<Plan>, pull: bool, no_cache: bool) -> Self {
         Self {
             plan,
             nonce: Nonce::random(),
             pull,
+            no_cache,
             lowered: Mutex::default(),
         }
     }
@@ -159,7 +162,7 @@ impl Lowering {
                 Network::Default => exec::Network::Default,
                 Network::None => exec::Network::None,
             });
-        if run.no_cache {
+        if run.no_cache || self.no_cache {
             exec = exec.fresh(&self.nonce);
         }
         if script.is_none() {

@@ -1,28 +1,44 @@
 //! `bld check`: mistakes in build files, without an engine.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::{
     cli::{
         args::{BuildArgs, CheckArgs},
+        env_vars::Environment,
         exit::Exit,
         printer::{self, Streams},
+        settings,
     },
     diag::{Diagnostic, Severity, render, words},
-    driver,
+    interp::{self, CheckRequest},
 };
 
 /// Checks files and everything local that they refer to.
 pub fn check(
     args: &CheckArgs,
     build: &BuildArgs,
+    environment: &Environment,
     streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
     let mut paths = args.paths.clone();
     if let Some(file) = &build.file {
         paths = vec![file.clone()];
     }
-    let checked = super::runtime()?.block_on(driver::check(&paths))?;
+    let cwd = std::env::current_dir().map_err(|e| {
+        Box::new(Diagnostic::error(
+            "usage",
+            format!("cannot find the working directory: {e}"),
+        ))
+    })?;
+    let checked = interp::check(&CheckRequest {
+        cwd,
+        paths,
+        features: settings::features(&build.version_flag_overrides)?,
+        home: environment.get("HOME").map(PathBuf::from),
+    });
     let errors = checked
         .problems
         .iter()

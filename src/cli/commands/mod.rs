@@ -12,7 +12,7 @@ pub use plan::plan;
 
 use std::path::Path;
 
-use crate::{diag::Diagnostic, interp::dotenv};
+use crate::{cli::variable_files, diag::Diagnostic};
 
 use super::env_vars::{Environment, PREFIXES};
 
@@ -28,7 +28,7 @@ pub fn settings_file(
     let Ok(cwd) = std::env::current_dir() else {
         return Ok(Vec::new());
     };
-    let pairs = dotenv::read(named.as_deref().map(Path::new), &cwd, ".env")?;
+    let pairs = variable_files::read(named.as_deref().map(Path::new), &cwd, ".env")?;
     let newer = cwd.join(".arg").exists() || cwd.join(".secret").exists();
     let remarks = pairs
         .iter()

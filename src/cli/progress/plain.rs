@@ -51,6 +51,7 @@ impl EventSink for Plain {
         let mut state = self.state();
         let text = match event {
             Event::Phase(name) => format!("{}\n", text::phase(name)),
+            Event::Step { label, state, .. } if text::is_internal(&label, &state) => return,
             Event::Step {
                 id,
                 label,

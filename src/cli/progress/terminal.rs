@@ -117,6 +117,7 @@ impl EventSink for Terminal {
     fn emit(&self, event: Event) {
         match event {
             Event::Phase(name) => self.print(&text::phase(name)),
+            Event::Step { label, state, .. } if text::is_internal(&label, &state) => {}
             Event::Step { id, label, state } => self.step(id, &label, state),
             Event::Log {
                 id,

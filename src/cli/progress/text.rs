@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use crate::events::{Label, OutputEvent};
+use crate::events::{Label, OutputEvent, StepState};
 
 /// How wide the column of target names is at least, so that short names stand under each other.
 const PADDING: usize = 14;
+
+/// Whether a step is bld's own work, of which people only want to know when it fails.
+pub fn is_internal(label: &Label, state: &StepState) -> bool {
+    label.target.is_empty() && !matches!(state, StepState::Failed { .. })
+}
 
 /// `+target | `, the platform in front where it is a foreign one.
 pub fn prefix(label: &Label) -> String {

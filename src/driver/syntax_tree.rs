@@ -1,4 +1,4 @@
-//! `bld check` and `bld debug ast`: files are read, nothing is run.
+//! `bld debug ast`: a file as it is read.
 
 use std::{
     fs,
@@ -10,22 +10,6 @@ use crate::{
     interp::BUILD_FILES,
     syntax,
 };
-
-/// What a check found.
-pub struct Checked {
-    /// The files that were read, as shown.
-    pub files: Vec<String>,
-    /// Every problem, sorted by file and place.
-    pub problems: Vec<Diagnostic>,
-}
-
-/// Checks build files and everything local that they refer to.
-pub async fn check(_paths: &[PathBuf]) -> Result<Checked, Box<Diagnostic>> {
-    Ok(Checked {
-        files: vec![],
-        problems: vec![],
-    })
-}
 
 /// The syntax tree of a file as JSON, in the shape of the reference's debug command, with everything that is wrong.
 pub fn syntax_tree(
