@@ -1,25 +1,95 @@
 //! Plan and ledger as compact text, for tests and for people who look into a build.
+//!
+//! Targets are interpreted at the same time, so the numbers of steps differ from run to run. Here they are given anew, by
+//! what the steps are: equal builds have equal texts.
 
-use std::fmt::Write as _;
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    fmt::Write as _,
+};
 
 use super::{
     ledger::{Ledger, OutputKind, OutputMode, Reason, Settled, Verdict},
-    plan::{CopyFiles, CopyItem, Keep, Network, Plan, Run, StepOp},
+    plan::{CopyFiles, CopyItem, Keep, Network, Plan, Run, StepId, StepOp},
 };
+use crate::base::Digest;
+
+/// New numbers for steps.
+type Numbers = HashMap<StepId, String>;
 
 /// One line for each step: `s2 +build: run s1 ["/bin/sh", "-c", "make"] A=1`.
 pub fn plan(plan: &Plan) -> String {
+    let order = order(plan);
+    let numbers = numbers(&order);
     let mut text = String::new();
-    for (id, step) in plan.snapshot() {
+    for id in order {
+        let step = plan.step(id);
         let target = &step.label.target;
         let platform = step.label.platform.as_ref();
         let platform = platform.map_or(String::new(), |p| format!(" [{p}]"));
-        let _ = writeln!(text, "{id:?} {target}{platform}: {}", op(&step.op));
+        let _ = writeln!(
+            text,
+            "{} {target}{platform}: {}",
+            numbers[&id],
+            op(&step.op, &numbers)
+        );
     }
     text
 }
 
-fn op(op: &StepOp) -> String {
+fn numbers(order: &[StepId]) -> Numbers {
+    let numbered = order.iter().enumerate();
+    numbered.map(|(n, id)| (*id, format!("s{n}"))).collect()
+}
+
+/// The steps in an order that does not depend on when they were found: inputs first, then by target, place and content.
+pub fn order(plan: &Plan) -> Vec<StepId> {
+    let steps = plan.snapshot();
+    let mut digests = Numbers::new();
+    let mut waiting: HashMap<StepId, usize> = HashMap::new();
+    let mut users: HashMap<StepId, Vec<StepId>> = HashMap::new();
+    let mut keys = HashMap::new();
+    let mut ready = BinaryHeap::new();
+    for (id, step) in &steps {
+        let label = &step.label;
+        let text = format!(
+            "{} {} {:?}",
+            op(&step.op, &digests),
+            label.text,
+            step.platform
+        );
+        digests.insert(*id, Digest::of(text.as_bytes()).hex().to_owned());
+        let at = label.at.as_ref();
+        let place = at.map_or((String::new(), 0), |at| {
+            (at.file.name.clone(), at.span.start)
+        });
+        keys.insert(*id, (label.target.clone(), place, digests[id].clone()));
+        let inputs = step.op.inputs();
+        waiting.insert(*id, inputs.len());
+        if inputs.is_empty() {
+            ready.push(Reverse((keys[id].clone(), *id)));
+        }
+        for input in inputs {
+            users.entry(input).or_default().push(*id);
+        }
+    }
+    let mut order = Vec::with_capacity(steps.len());
+    while let Some(Reverse((_, id))) = ready.pop() {
+        order.push(id);
+        for user in users.remove(&id).unwrap_or_default() {
+            if let Some(left) = waiting.get_mut(&user) {
+                *left -= 1;
+                if *left == 0 {
+                    ready.push(Reverse((keys[&user].clone(), user)));
+                }
+            }
+        }
+    }
+    order
+}
+
+fn op(op: &StepOp, n: &Numbers) -> String {
     match op {
         StepOp::Scratch => "scratch".to_owned(),
         StepOp::Image(image) => format!("image {}", image.reference),
@@ -33,8 +103,8 @@ fn op(op: &StepOp) -> String {
             }
             text
         }
-        StepOp::Run(command) => run(command),
-        StepOp::Copy(files) => copy(files),
+        StepOp::Run(command) => run(command, n),
+        StepOp::Copy(files) => copy(files, n),
         StepOp::MakeDir {
             on,
             path,
@@ -44,30 +114,30 @@ fn op(op: &StepOp) -> String {
             let owner = owner
                 .as_ref()
                 .map_or(String::new(), |o| format!(" owner {o}"));
-            format!("mkdir {on:?} {path} {mode:o}{owner}")
+            format!("mkdir {} {path} {mode:o}{owner}", n[on])
         }
         StepOp::Decision { by, branches } => {
             let branches: Vec<String> = branches
                 .iter()
-                .map(|(name, id)| format!("{name} {id:?}"))
+                .map(|(name, id)| format!("{name} {}", n[id]))
                 .collect();
-            format!("decided by {by:?}: {}", branches.join(", "))
+            format!("decided by {}: {}", n[by], branches.join(", "))
         }
         StepOp::Undecided { by, why } => {
-            let by = by.map_or(String::new(), |by| format!(" until {by:?}"));
+            let by = by.map_or(String::new(), |by| format!(" until {}", n[&by]));
             format!("undecided{by}: {why}")
         }
     }
 }
 
-fn run(run: &Run) -> String {
+fn run(run: &Run, n: &Numbers) -> String {
     let mut text = match run.keep {
         Keep::FileSystem => "run",
         Keep::ExitStatus => "test",
         Keep::Output => "output of",
     }
     .to_owned();
-    let _ = write!(text, " {:?}", run.on);
+    let _ = write!(text, " {}", n[&run.on]);
     match run.args.as_slice() {
         [sh, c, script] if sh == "/bin/sh" && c == "-c" => {
             let _ = write!(text, " `{script}`");
@@ -97,9 +167,9 @@ fn run(run: &Run) -> String {
     text
 }
 
-fn copy(files: &CopyFiles) -> String {
-    let items: Vec<String> = files.items.iter().map(item).collect();
-    let mut text = format!("copy {:?} {}", files.on, items.join(", "));
+fn copy(files: &CopyFiles, n: &Numbers) -> String {
+    let items: Vec<String> = files.items.iter().map(|i| item(i, n)).collect();
+    let mut text = format!("copy {} {}", n[&files.on], items.join(", "));
     match files.owner.as_deref() {
         Some("root:root") => {}
         Some(owner) => {
@@ -116,8 +186,8 @@ fn copy(files: &CopyFiles) -> String {
     text
 }
 
-fn item(item: &CopyItem) -> String {
-    let mut text = format!("{:?}:{} -> {}", item.from, item.source, item.dest);
+fn item(item: &CopyItem, n: &Numbers) -> String {
+    let mut text = format!("{}:{} -> {}", n[&item.from], item.source, item.dest);
     for (on, word) in [
         (item.contents, " contents"),
         (item.wildcard, " glob"),
@@ -132,15 +202,16 @@ fn item(item: &CopyItem) -> String {
 }
 
 /// One line for each output with its fate and the way to it.
-pub fn ledger(ledger: &Ledger, mode: OutputMode) -> String {
+pub fn ledger(ledger: &Ledger, plan: &Plan, mode: OutputMode) -> String {
+    let numbers = numbers(&order(plan));
     let mut text = String::new();
     for settled in ledger.settle(mode) {
-        let _ = writeln!(text, "{}", output(ledger, &settled));
+        let _ = writeln!(text, "{}", output(ledger, &settled, &numbers));
     }
     text
 }
 
-fn output(ledger: &Ledger, settled: &Settled) -> String {
+fn output(ledger: &Ledger, settled: &Settled, n: &Numbers) -> String {
     let visit = ledger.visit_of(settled.output.owner);
     let mut text = visit.target.clone();
     for (name, value) in &visit.args {
@@ -148,7 +219,12 @@ fn output(ledger: &Ledger, settled: &Settled) -> String {
     }
     match &settled.output.kind {
         OutputKind::Image(image) => {
-            let _ = write!(text, ": image {:?} {}", image.state, image.names.join(" "));
+            let _ = write!(
+                text,
+                ": image {} {}",
+                n[&image.state],
+                image.names.join(" ")
+            );
             if image.platform_chosen {
                 let _ = write!(text, " [{}]", image.platform);
             }
@@ -165,25 +241,30 @@ fn output(ledger: &Ledger, settled: &Settled) -> String {
         OutputKind::Artifact(artifact) => {
             let _ = write!(
                 text,
-                ": artifact {:?} {} as {}",
-                artifact.state, artifact.artifact, artifact.dest_written
+                ": artifact {} {} as {}",
+                n[&artifact.state], artifact.artifact, artifact.dest_written
             );
         }
         OutputKind::Push(push) => {
-            let _ = write!(text, ": push {:?} {}", push.step, push.text);
+            let _ = write!(
+                text,
+                ": push {} {}",
+                push.step.map_or("nothing", |step| n[&step].as_str()),
+                push.text
+            );
         }
     }
-    let _ = write!(text, " => {}", verdict(&settled.local));
+    let _ = write!(text, " => {}", verdict(&settled.local, n));
     if let Some(push) = &settled.push {
-        let _ = write!(text, ", push {}", verdict(push));
+        let _ = write!(text, ", push {}", verdict(push, n));
     }
     text
 }
 
-fn verdict(verdict: &Verdict) -> String {
+fn verdict(verdict: &Verdict, n: &Numbers) -> String {
     match verdict {
         Verdict::Counts => "yes".to_owned(),
-        Verdict::Undecided(step) => format!("decided by {step:?}"),
+        Verdict::Undecided(step) => format!("decided by {}", n[step]),
         Verdict::No(reason) => match reason {
             Reason::ReachedBy(kind) => format!("no: reached by {}", kind.text()),
             Reason::PushNotGiven => "no: --push not given".to_owned(),

@@ -45,6 +45,7 @@ impl Exec {
                     self.look_ahead(&statements[at..]);
                 }
                 variables = is_variable;
+                self.failed_meanwhile()?;
                 self.statement(statement).await?;
             }
             self.depth -= 1;

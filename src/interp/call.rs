@@ -131,10 +131,9 @@ impl Exec {
                 &platform.to_string(),
             ));
         }
-        let native = text == Some("native") && platform == request.native;
         Ok(Current {
             platform,
-            chosen: !native,
+            chosen: true,
         })
     }
 

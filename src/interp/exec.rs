@@ -129,6 +129,31 @@ impl Exec {
         });
     }
 
+    /// Says that a state will be needed. An image by itself is not fetched for that: somebody may use it, or nobody.
+    pub fn announce(&self, step: StepId) {
+        if !matches!(
+            self.session.plan.step(step).op,
+            StepOp::Image(_) | StepOp::Scratch | StepOp::Context(_)
+        ) {
+            self.session.probe.ready(step);
+        }
+    }
+
+    /// What was done so far is needed even if nothing follows it: a command that fails fails the build.
+    pub fn keep_state(&mut self) {
+        self.ready.extend(self.state.fs);
+    }
+
+    /// The failure of a target that `BUILD` started, as soon as there is one: nothing else needs to begin then.
+    pub fn failed_meanwhile(&self) -> Result<()> {
+        for pending in &self.pending {
+            if let Some(failure) = pending.entry.failure() {
+                return Err(failure.called_from(&pending.at));
+            }
+        }
+        Ok(())
+    }
+
     /// Says something about the current statement that stops nothing.
     pub fn warn(&self, warning: Diagnostic) {
         self.session.remark(warning.at(self.at.clone()));
@@ -260,8 +285,9 @@ impl Start {
         let mut args = self.args.clone();
         // The base recipe has no output that could tell its visits apart, so only what it can see counts.
         if self.target == BASE || !self.file.features.has(upfront) {
-            let relevant = self.file.statics.relevant_args(&self.target);
-            args.retain(|name, _| relevant.contains(name));
+            let names = self.args.keys().map(String::as_str);
+            let relevant = self.file.statics.relevant(&self.target, names);
+            args.retain(|name, _| relevant.contains(name.as_str()));
         }
         let matters = session.request.push && self.file.statics.depends_on_push(&self.target);
         Key {

@@ -42,22 +42,28 @@ impl Statics {
         statics
     }
 
-    /// The names of arguments on which a target can depend by references inside this file.
-    pub fn relevant_args(&self, target: &str) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
+    /// Those of `names` on which a target can depend by references inside this file.
+    pub fn relevant<'a>(
+        &self,
+        target: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<&'a str> {
+        let mut open: BTreeSet<&str> = names.filter(|n| self.arg_names.contains(*n)).collect();
+        let mut relevant = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let mut queue = vec![target, BASE];
-        while let Some(name) = queue.pop() {
+        while let Some(name) = queue.pop()
+            && !open.is_empty()
+        {
             let (true, Some(facts)) = (seen.insert(name), self.recipes.get(name)) else {
                 continue;
             };
-            if facts.open {
-                return self.arg_names.clone();
-            }
-            names.extend(facts.args.iter().cloned());
+            let hit = |arg: &&str| facts.open || facts.args.contains(*arg);
+            relevant.extend(open.iter().copied().filter(hit));
+            open.retain(|arg| !relevant.contains(arg));
             queue.extend(facts.here.iter().map(String::as_str));
         }
-        names
+        relevant
     }
 
     /// Whether a target has to be interpreted apart on and off the chain of `BUILD`s while `--push` is given: it pushes,

@@ -49,7 +49,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
     ready.extend(exec.state.artifacts);
     ready.extend(exec.state.fs);
     for step in ready {
-        exec.session.probe.ready(step);
+        exec.announce(step);
     }
     let frame = exec.frames.swap_remove(0);
     Ok(Arc::new(Finished {

@@ -70,6 +70,14 @@ impl Entry {
         }
     }
 
+    /// Its failure, if it has failed.
+    pub fn failure(&self) -> Option<error::Failure> {
+        match &*self.outcome.borrow() {
+            Some(Err(failure)) => Some(failure.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether it has ended.
     pub fn is_done(&self) -> bool {
         self.outcome.borrow().is_some()

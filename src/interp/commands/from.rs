@@ -28,6 +28,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if rest.first().is_some_and(|w| w.text == "AS") {
         return Err(error::from_as());
     }
+    exec.keep_state();
     let current = exec.platform_flag(command).await?;
     let value = exec.expand(name, REFERENCE).await?;
     let Some(text) = value.known() else {

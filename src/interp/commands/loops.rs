@@ -102,7 +102,7 @@ impl Exec {
         self.block(&statement.body).await?;
         self.join(mark).await?;
         if let Some(fs) = self.state.fs {
-            self.session.probe.ready(fs);
+            self.announce(fs);
         }
         Ok(())
     }

@@ -197,15 +197,15 @@ async fn artifacts_are_copied_out_of_the_artifacts_of_their_target() {
         table.push('\n');
     }
     insta::assert_snapshot!(table, @r"
-    copy s1 s3:/x -> /w/ contents
-    copy s1 s3:/x -> /w/dst contents
-    copy s1 s3:/x -> /w/ contents
-    copy s1 s3:/x -> /w/dst
-    copy s1 s3:/* -> /w/dst/ contents glob
-    copy s1 s3:/ -> /w/ contents
-    copy s1 s3:/x -> /w/dst/ contents, s3:/y -> /w/dst/ contents
-    copy s1 s3:/x -> /w/ contents if-exists no-follow keep-own keep-ts
-    copy s1 s5:/x -> /w/ contents
+    copy s2 s3:/x -> /w/ contents
+    copy s2 s3:/x -> /w/dst contents
+    copy s2 s3:/x -> /w/ contents
+    copy s2 s3:/x -> /w/dst
+    copy s2 s3:/* -> /w/dst/ contents glob
+    copy s2 s3:/ -> /w/ contents
+    copy s2 s3:/x -> /w/dst/ contents, s3:/y -> /w/dst/ contents
+    copy s2 s3:/x -> /w/ contents if-exists no-follow keep-own keep-ts
+    copy s5 s4:/x -> /w/ contents
     ");
 }
 

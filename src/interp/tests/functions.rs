@@ -43,18 +43,18 @@ async fn references_of_a_function_are_its_files_and_its_copies_are_the_callers()
     let ran = case.run("+t").await.ok();
     insta::assert_snapshot!(crate::graph::dump::plan(&ran.plan), @r"
     s0 +base: image alpine:latest
-    s1 ./lib+base: image alpine:latest
-    s2 +t: context mine
-    s3 +t: copy s0 s2:/mine -> / contents
-    s4 ./lib+a: run s1 `right` G=libs
+    s1 +t: context mine
+    s2 +t: copy s0 s1:/mine -> / contents
+    s3 +t: scratch
+    s4 +t: scratch
     s5 ./lib+a: scratch
-    s6 ./lib+a: copy s5 s4:/x -> /x keep-own
-    s7 +t: copy s3 s6:/x -> / contents
-    s8 +t: scratch
-    s9 +t: copy s8 s7:/y -> /y keep-own
-    s10 +t: scratch
-    s11 +t: copy s10 s7:/y -> /out
-    s12 +t: run s7 `$G` G=libs
+    s6 ./lib+base: image alpine:latest
+    s7 ./lib+a: run s6 `right` G=libs
+    s8 ./lib+a: copy s5 s7:/x -> /x keep-own
+    s9 +t: copy s2 s8:/x -> / contents
+    s10 +t: copy s3 s9:/y -> /y keep-own
+    s11 +t: copy s4 s9:/y -> /out
+    s12 +t: run s9 `$G` G=libs
     ");
     insta::assert_snapshot!(ran.outputs(), @"+t: artifact s11 +t/y as out => yes");
 }

@@ -186,7 +186,8 @@ impl Ran {
             push: self.push,
             ..OutputMode::default()
         };
-        dump::ledger(&self.ok().ledger, mode)
+        let ran = self.ok();
+        dump::ledger(&ran.ledger, &ran.plan, mode)
     }
 
     /// The scripts of all commands, one a line, sorted: what ran, whatever the order.

@@ -146,14 +146,14 @@ async fn references_lead_to_other_directories_and_nothing_is_inherited_there() {
     );
     insta::assert_snapshot!(case.arg("X", "1").run("+t").await.plan(), @r"
     s0 +base: image alpine:latest
-    s1 ./lib+base: image debian:latest
-    s2 ./lib+a: run s1 `a $X` X=2
-    s3 ./lib+c: context x
-    s4 ./lib+c: copy s1 s3:/x -> / contents
-    s5 ./lib+a: run s1 `a $X` X=0
-    s6 +b: run s0 `b`
+    s1 +b: run s0 `b`
+    s2 ./lib+base: image debian:latest
+    s3 ./lib+a: run s2 `a $X` X=2
+    s4 ./lib+a: run s2 `a $X` X=0
+    s5 ./lib+c: context x
+    s6 ./lib+c: copy s2 s5:/x -> / contents
     s7 ./lib+c: scratch
-    s8 ./lib+c: copy s7 s6:/f -> /f keep-own
+    s8 ./lib+c: copy s7 s1:/f -> /f keep-own
     s9 +t: copy s0 s8:/f -> / contents
     ");
 }
@@ -164,14 +164,15 @@ async fn platforms_are_chosen_by_build_and_from_and_inherited() {
         "VERSION 0.8\nFROM alpine\nt:\n  BUILD --platform=linux/arm64 --platform=native --platform=darwin/amd64 +a\na:\n  ARG TARGETPLATFORM\n  FROM --platform=linux/arm/v6 +b\n  ARG TARGETARCH\n  RUN a\n  SAVE IMAGE x\nb:\n  ARG TARGETOS\n  FROM busybox\n  SAVE IMAGE y\n",
     );
     insta::assert_snapshot!(case.run("+t").await.plan(), @r"
-    s0 +base: image alpine:latest
-    s1 +base [linux/arm/v6]: image alpine:latest
-    s2 +base [darwin/amd64]: image alpine:latest
-    s3 +base [linux/arm64]: image alpine:latest
-    s4 +b [linux/arm/v6]: image busybox:latest
-    s5 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/arm64
-    s6 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=darwin/amd64
-    s7 +a [linux/arm/v6]: run s4 `a` TARGETARCH=arm TARGETPLATFORM=linux/amd64
+    s0 +b [linux/arm/v6]: image busybox:latest
+    s1 +a [linux/arm/v6]: run s0 `a` TARGETARCH=arm TARGETPLATFORM=darwin/amd64
+    s2 +a [linux/arm/v6]: run s0 `a` TARGETARCH=arm TARGETPLATFORM=linux/arm64
+    s3 +a [linux/arm/v6]: run s0 `a` TARGETARCH=arm TARGETPLATFORM=linux/amd64
+    s4 +base [linux/arm/v6]: image alpine:latest
+    s5 +base [linux/arm64]: image alpine:latest
+    s6 +base: image alpine:latest
+    s7 +base: image alpine:latest
+    s8 +base [darwin/amd64]: image alpine:latest
     ");
 }
 

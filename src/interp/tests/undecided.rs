@@ -41,10 +41,10 @@ async fn a_chain_of_conditions_nests() {
 async fn variables_that_differ_are_undecided_afterwards() {
     insta::assert_snapshot!(show("VERSION 0.8\nFROM alpine\nt:\n  LET A=1\n  LET S=same\n  IF a\n    SET A=2\n    ENV E=1\n    ARG N=1\n  END\n  ARG N=2\n  RUN after\n  SAVE IMAGE x:$A y:$S\n  BUILD +b --V=$A\nb:\n  ARG V\n  RUN b $V\n").await, @r"
     s0 +base: image alpine:latest
-    s1 +t: test s0 `a` A=1 S=same
-    s2 +t: run s0 `after` E=<undecided> A=<undecided> N=2 S=same
-    s3 +b: run s0 `b $V` V=<undecided>
-    +t: image s2 x:<undecided> y:same => yes
+    s1 +b: run s0 `b $V` V=<undecided>
+    s2 +t: test s0 `a` A=1 S=same
+    s3 +t: run s0 `after` E=<undecided> A=<undecided> N=2 S=same
+    +t: image s3 x:<undecided> y:same => yes
     ");
 }
 
