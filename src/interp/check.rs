@@ -382,7 +382,7 @@ mod tests {
             home: None,
         };
         let mut lines = Vec::new();
-        for diagnostic in check(&request) {
+        for diagnostic in check(&request).problems {
             lines.push(diagnostic.to_string());
             lines.extend(diagnostic.hints.iter().map(|h| format!("  hint: {h}")));
         }
