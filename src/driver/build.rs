@@ -1,7 +1,8 @@
 //! One build from request to outputs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     },
     interp::{self, Interpreted, probe::Probe},
     llb::lower::Lowering,
-    oci::DockerConfig,
+    oci::{DockerConfig, ImageRef, Registries},
     syntax::dialect::Feature,
 };
 
@@ -187,17 +188,28 @@ async fn cache_sources(request: &BuildRequest, events: &Arc<dyn EventSink>) -> V
         }
     }
     let registries = registries(request, events);
-    let mut sources: Vec<String> = names
+    let names: BTreeSet<ImageRef> = names
         .iter()
-        .filter_map(|name| crate::oci::ImageRef::parse(name).ok())
-        .map(|name| {
-            let place = registries.settings.endpoints(&name).swap_remove(0);
-            format!("{}:{}", place.name(), name.version())
-        })
+        .filter_map(|name| ImageRef::parse(name).ok())
         .collect();
-    sources.sort();
-    sources.dedup();
-    sources
+    let pinned = stream::iter(&names).map(|name| pinned_source(&registries, name));
+    pinned
+        .buffered(8)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+/// A cache source as the engine has to fetch it, pinned to what the registry has now: by its tag alone, Docker 20.10
+/// would take an older image of that name out of its own store. An image that is not there yet is no source.
+async fn pinned_source(registries: &Arc<Registries>, name: &ImageRef) -> Option<String> {
+    for endpoint in registries.settings.endpoints(name) {
+        let place = endpoint.name();
+        if let Ok(digest) = registries.at(endpoint).digest_of(name.version()).await {
+            return Some(format!("{place}@{digest}"));
+        }
+    }
+    None
 }
 
 /// The one artifact that `--artifact` asks for, as an output of its own.

@@ -9,10 +9,7 @@ async fn an_image_is_looked_up_for_a_platform() {
     let Some(site) = site().await else { return };
     let build = site.open().await;
     let name = format!("{}/library/busybox:1.36", site.registry);
-    let found = build
-        .resolve_image(&name, &site.linux, false)
-        .await
-        .unwrap();
+    let found = build.resolve_image(&name, &site.linux, true).await.unwrap();
     assert!(found.digest.is_some());
     assert_eq!(found.config.platform(), site.linux);
     let arm = "linux/arm64".parse().unwrap();
