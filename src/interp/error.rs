@@ -32,11 +32,6 @@ impl Failure {
         )
     }
 
-    /// Whether there is nothing in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Gives every error that has no place this one.
     #[must_use]
     pub(crate) fn at(self, at: &Location) -> Self {

@@ -3,7 +3,7 @@
 //! [`Exec`] is what every command changes. The commands themselves are in `commands/`, blocks in `block`, the way from
 //! one target to another in [`Start`] and `call`.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
@@ -55,6 +55,8 @@ pub(crate) struct Exec {
     pub pending: Vec<Pending>,
     /// States that will be needed when the recipe has been interpreted without an error.
     pub ready: Vec<StepId>,
+    /// Host paths that the recipe and what it built write.
+    pub writes: Vec<(PathBuf, Location)>,
     /// The current statement.
     pub at: Location,
     /// The text of the current statement, for labels.
@@ -230,7 +232,7 @@ impl Exec {
             })
             .collect();
         while let Some(outcome) = waiting.next().await {
-            outcome?;
+            self.writes.extend(outcome?.writes.iter().cloned());
         }
         Ok(())
     }

@@ -14,10 +14,10 @@ use super::{
     statics::Statics,
 };
 use crate::{
-    diag::{Location, Span},
+    diag::{Diagnostic, Location, Severity, Span},
     syntax::{
         self, Parsed,
-        ast::{BuildFile, Recipe, RecipeKind},
+        ast::{Block, BuildFile, Recipe, RecipeKind},
         dialect::{Feature, FeatureSet, VersionNumber},
     },
 };
@@ -36,8 +36,7 @@ pub(crate) struct Loaded {
     pub path: PathBuf,
     /// The directory as messages show it: nothing for the working directory, `./lib`, `../x`.
     pub shown: String,
-    /// The tree.
-    pub tree: BuildFile,
+    parsed: Parsed,
     /// What its `VERSION` line turns on.
     pub features: FeatureSet,
     /// What can be said of its recipes without running them.
@@ -48,6 +47,49 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// The tree.
+    pub fn tree(&self) -> &BuildFile {
+        &self.parsed.file
+    }
+
+    /// What is worth mentioning and stops nothing.
+    pub fn remarks(&self) -> impl Iterator<Item = &Diagnostic> {
+        let problems = self.parsed.problems.iter();
+        problems.filter(|p| p.severity != Severity::Error)
+    }
+
+    /// What is wrong with a statement by its text alone. It counts where the statement is executed: a file may hold
+    /// mistakes in what nobody asks for. Everything else that is wrong with the recipe is said along with it.
+    pub fn mistakes(&self, statement: Span) -> Result<(), Failure> {
+        if self.parsed.errors_in(statement).next().is_none() {
+            return Ok(());
+        }
+        let recipes = &self.tree().recipes;
+        let recipe = recipes.iter().find(|r| r.span.contains(statement));
+        let around = recipe.map_or_else(
+            || Span {
+                start: 0,
+                end: recipes.first().map_or(u32::MAX, |r| r.span.start),
+            },
+            |recipe| recipe.span,
+        );
+        let errors = self.parsed.errors_in(around);
+        Err(Failure::errors_of(errors.cloned().collect()))
+    }
+
+    /// The same for the statements of a block that are certain to be executed, before any of them is.
+    pub fn mistakes_of(&self, block: &Block) -> Result<(), Failure> {
+        if self.parsed.problems.is_empty() {
+            return Ok(());
+        }
+        for statement in block.statements() {
+            if let Some(opener) = statement.openers().first() {
+                self.mistakes(opener.span)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The name of the file, `Buildfile`.
     pub fn file_name(&self) -> &str {
         self.path
@@ -68,7 +110,7 @@ impl Loaded {
 
     /// A place in it.
     pub fn at(&self, span: Span) -> Location {
-        Location::new(&self.tree.source, span)
+        Location::new(&self.tree().source, span)
     }
 
     /// A recipe by its target name; the base recipe is none.
@@ -77,8 +119,8 @@ impl Loaded {
             return Ok(None);
         }
         match self.targets.get(name) {
-            Some(at) => Ok(Some(&self.tree.recipes[*at])),
-            None => Err(error::unknown_target(name, &self.tree)),
+            Some(at) => Ok(Some(&self.tree().recipes[*at])),
+            None => Err(error::unknown_target(name, self.tree())),
         }
     }
 
@@ -164,9 +206,8 @@ impl Project {
 
     fn load(&self, dir: &Path, path: &Path) -> Result<Arc<Loaded>, Failure> {
         let parsed = self.read(path)?;
-        let errors = Failure::errors_of(parsed.problems);
-        if !errors.is_empty() {
-            return Err(errors);
+        if parsed.fatal().next().is_some() {
+            return Err(Failure::errors_of(parsed.problems));
         }
         let mut features = parsed.file.version.as_ref().map_or_else(
             || FeatureSet::of_version(VersionNumber::V0_8),
@@ -191,7 +232,7 @@ impl Project {
                 dir => dir,
             },
             statics: Statics::of(&parsed.file),
-            tree: parsed.file,
+            parsed,
             features,
             ignore: OnceLock::new(),
         }))

@@ -39,10 +39,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .place_of(&reference.place, text)
         .map_err(|e| e.at(&place))?;
     let file = reached.file;
-    let Some(recipe) = file.tree.function(&reference.name) else {
-        return Err(error::unknown_function(text, &reference.name, &file.tree).at(&place));
+    let Some(recipe) = file.tree().function(&reference.name) else {
+        return Err(error::unknown_function(text, &reference.name, file.tree()).at(&place));
     };
     let shown = file.target(&reference.name);
+    file.mistakes_of(&recipe.body)?;
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();
