@@ -274,13 +274,6 @@ pub(crate) fn bad_boolean(flag: &str, value: &str) -> Failure {
     )
 }
 
-pub(crate) fn undecided(what: &str) -> Failure {
-    fail(
-        "undecided",
-        format!("{what} depends on a command that was not run"),
-    )
-}
-
 pub(crate) fn feature(what: &str, feature: Feature) -> Failure {
     fail_hint(
         "feature",

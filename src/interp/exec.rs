@@ -24,7 +24,10 @@ use crate::{
         ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId},
         plan::{Step, StepOp},
     },
-    syntax::dialect::{Feature, FeatureSet},
+    syntax::{
+        ast::Recipe,
+        dialect::{Feature, FeatureSet},
+    },
 };
 
 /// How often a target may stand on the way to itself, with other arguments each time.
@@ -154,6 +157,13 @@ impl Exec {
             }
         }
         Ok(())
+    }
+
+    /// Says what the text of a recipe, or of the base recipe, gives cause to say.
+    pub fn remark_on(&self, recipe: Option<&Recipe>) {
+        for remark in self.frame().file.remarks(recipe) {
+            self.session.remark(remark);
+        }
     }
 
     /// Says something about the current statement that stops nothing.

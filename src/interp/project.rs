@@ -52,10 +52,30 @@ impl Loaded {
         &self.parsed.file
     }
 
-    /// What is worth mentioning and stops nothing.
-    pub fn remarks(&self) -> impl Iterator<Item = &Diagnostic> {
+    /// What is worth mentioning about a recipe, or about the base recipe, and stops nothing.
+    pub fn remarks(&self, recipe: Option<&Recipe>) -> Vec<Diagnostic> {
+        let around = self.around(recipe);
         let problems = self.parsed.problems.iter();
-        problems.filter(|p| p.severity != Severity::Error)
+        let about = problems.filter(|p| {
+            let at = p.at.as_ref().map_or(Span::default(), |at| at.span);
+            p.severity != Severity::Error && around.start <= at.start && at.start < around.end
+        });
+        about.cloned().collect()
+    }
+
+    /// The part of the file that is a recipe, or the base recipe.
+    fn around(&self, recipe: Option<&Recipe>) -> Span {
+        match recipe {
+            Some(recipe) => recipe.span,
+            None => Span {
+                start: 0,
+                end: self
+                    .tree()
+                    .recipes
+                    .first()
+                    .map_or(u32::MAX, |r| r.span.start),
+            },
+        }
     }
 
     /// What is wrong with a statement by its text alone. It counts where the statement is executed: a file may hold
@@ -66,14 +86,7 @@ impl Loaded {
         }
         let recipes = &self.tree().recipes;
         let recipe = recipes.iter().find(|r| r.span.contains(statement));
-        let around = recipe.map_or_else(
-            || Span {
-                start: 0,
-                end: recipes.first().map_or(u32::MAX, |r| r.span.start),
-            },
-            |recipe| recipe.span,
-        );
-        let errors = self.parsed.errors_in(around);
+        let errors = self.parsed.errors_in(self.around(recipe));
         Err(Failure::errors_of(errors.cloned().collect()))
     }
 

@@ -62,7 +62,9 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
 
 async fn body(exec: &mut Exec, start: Start) -> Result<()> {
     let file = Arc::clone(&exec.home);
-    let block = match file.recipe(&start.target)? {
+    let recipe = file.recipe(&start.target)?;
+    exec.remark_on(recipe);
+    let block = match recipe {
         Some(recipe) => {
             file.mistakes_of(&recipe.body)?;
             exec.at = file.at(recipe.name_span);
@@ -71,9 +73,6 @@ async fn body(exec: &mut Exec, start: Start) -> Result<()> {
             &recipe.body
         }
         None => {
-            for remark in file.remarks() {
-                exec.session.remark(remark.clone());
-            }
             file.mistakes_of(&file.tree().base)?;
             &file.tree().base
         }

@@ -57,6 +57,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     frame.called_from = Some(exec.at.clone());
     base_of(exec, &mut frame).await?;
     exec.frames.push(frame);
+    exec.remark_on(Some(recipe));
     let result = exec.block(&body).await;
     match result {
         Ok(()) => {
