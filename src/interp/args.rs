@@ -31,7 +31,7 @@ impl Exec {
         let mut args = self.flag_args(words).await?;
         for flag in command.flags_named("build-arg") {
             if let Some(word) = &flag.value {
-                args.push(self.old_arg(word).await?);
+                args.extend(self.old_arg(word).await?);
             }
         }
         Ok(args)
@@ -46,11 +46,8 @@ impl Exec {
             let place = self.place(word);
             let (first, rest) = match parts.split_first() {
                 Some((Value::Known(first), rest)) => (first.as_str(), rest),
-                Some((Value::Undecided(_), _)) => {
-                    return Err(error::undecided("the name of an argument").at(&place));
-                }
-                // A variable that is empty is no argument at all.
-                None => continue,
+                // A variable that is empty is no argument at all; one that nobody knows may be any.
+                Some((Value::Undecided(_), _)) | None => continue,
             };
             let Some(trimmed) = first.strip_prefix("--").or_else(|| first.strip_prefix('-')) else {
                 return Err(error::not_an_arg(first).at(&place));
@@ -78,7 +75,7 @@ impl Exec {
     }
 
     /// `--build-arg K=V`, `--build-arg K`.
-    async fn old_arg(&mut self, word: &Word) -> Result<BuildArg> {
+    async fn old_arg(&mut self, word: &Word) -> Result<Option<BuildArg>> {
         let place = self.place(word);
         // The rule of 0.6 looks at the value alone, so key and value part before expansion where that is possible.
         let plain = word
@@ -95,7 +92,7 @@ impl Exec {
             let parts = self.expand_parts(word, VALUE).await?;
             let (first, rest) = match parts.split_first() {
                 Some((Value::Known(first), rest)) => (first.clone(), rest),
-                _ => return Err(error::undecided("the name of an argument").at(&place)),
+                _ => return Ok(None),
             };
             match split_key(&first) {
                 Some((key, value)) => {
@@ -106,12 +103,12 @@ impl Exec {
                     let value = self
                         .lookup(&first)
                         .ok_or_else(|| error::nothing_to_infer(&first).at(&place))?;
-                    return Ok(BuildArg { key: first, value });
+                    return Ok(Some(BuildArg { key: first, value }));
                 }
             }
         };
         self.check_key(&key).map_err(|e| e.at(&place))?;
-        Ok(BuildArg { key, value })
+        Ok(Some(BuildArg { key, value }))
     }
 
     fn check_key(&self, key: &str) -> Result<()> {

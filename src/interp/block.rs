@@ -57,6 +57,9 @@ impl Exec {
     async fn statement(&mut self, statement: &Statement) -> Result<()> {
         self.stand_at(statement);
         let at = self.at.clone();
+        if let Some(opener) = statement.openers().first() {
+            self.frame().file.mistakes(opener.span)?;
+        }
         let result = self.begin(statement).await;
         result.map_err(|failure| failure.at(&at))
     }
@@ -225,6 +228,7 @@ impl Exec {
     async fn condition(&mut self, branch: &Branch) -> Result<(StepId, Answer<bool>)> {
         let command = &branch.condition;
         self.stand_at_command(command);
+        self.frame().file.mistakes(command.span)?;
         let at = self.at.clone();
         let answer = self.exit_status(command).await;
         answer.map_err(|failure| failure.at(&at))

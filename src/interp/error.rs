@@ -32,11 +32,6 @@ impl Failure {
         )
     }
 
-    /// Whether there is nothing in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Gives every error that has no place this one.
     #[must_use]
     pub(crate) fn at(self, at: &Location) -> Self {
@@ -276,13 +271,6 @@ pub(crate) fn bad_boolean(flag: &str, value: &str) -> Failure {
     fail(
         "bad-boolean",
         format!("invalid value `{value}` of flag `--{flag}`: expected `true` or `false`"),
-    )
-}
-
-pub(crate) fn undecided(what: &str) -> Failure {
-    fail(
-        "undecided",
-        format!("{what} depends on a command that was not run"),
     )
 }
 

@@ -3,7 +3,7 @@
 //! [`Exec`] is what every command changes. The commands themselves are in `commands/`, blocks in `block`, the way from
 //! one target to another in [`Start`] and `call`.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
@@ -24,7 +24,10 @@ use crate::{
         ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId},
         plan::{Step, StepOp},
     },
-    syntax::dialect::{Feature, FeatureSet},
+    syntax::{
+        ast::Recipe,
+        dialect::{Feature, FeatureSet},
+    },
 };
 
 /// How often a target may stand on the way to itself, with other arguments each time.
@@ -55,6 +58,8 @@ pub(crate) struct Exec {
     pub pending: Vec<Pending>,
     /// States that will be needed when the recipe has been interpreted without an error.
     pub ready: Vec<StepId>,
+    /// Host paths that the recipe and what it built write.
+    pub writes: Vec<(PathBuf, Location)>,
     /// The current statement.
     pub at: Location,
     /// The text of the current statement, for labels.
@@ -154,6 +159,13 @@ impl Exec {
         Ok(())
     }
 
+    /// Says what the text of a recipe, or of the base recipe, gives cause to say.
+    pub fn remark_on(&self, recipe: Option<&Recipe>) {
+        for remark in self.frame().file.remarks(recipe) {
+            self.session.remark(remark);
+        }
+    }
+
     /// Says something about the current statement that stops nothing.
     pub fn warn(&self, warning: Diagnostic) {
         self.session.remark(warning.at(self.at.clone()));
@@ -230,7 +242,7 @@ impl Exec {
             })
             .collect();
         while let Some(outcome) = waiting.next().await {
-            outcome?;
+            self.writes.extend(outcome?.writes.iter().cloned());
         }
         Ok(())
     }

@@ -14,10 +14,10 @@ use super::{
     statics::Statics,
 };
 use crate::{
-    diag::{Location, Span},
+    diag::{Diagnostic, Location, Severity, Span},
     syntax::{
         self, Parsed,
-        ast::{BuildFile, Recipe, RecipeKind},
+        ast::{Block, BuildFile, Recipe, RecipeKind},
         dialect::{Feature, FeatureSet, VersionNumber},
     },
 };
@@ -36,8 +36,7 @@ pub(crate) struct Loaded {
     pub path: PathBuf,
     /// The directory as messages show it: nothing for the working directory, `./lib`, `../x`.
     pub shown: String,
-    /// The tree.
-    pub tree: BuildFile,
+    parsed: Parsed,
     /// What its `VERSION` line turns on.
     pub features: FeatureSet,
     /// What can be said of its recipes without running them.
@@ -48,6 +47,62 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// The tree.
+    pub fn tree(&self) -> &BuildFile {
+        &self.parsed.file
+    }
+
+    /// What is worth mentioning about a recipe, or about the base recipe, and stops nothing.
+    pub fn remarks(&self, recipe: Option<&Recipe>) -> Vec<Diagnostic> {
+        let around = self.around(recipe);
+        let problems = self.parsed.problems.iter();
+        let about = problems.filter(|p| {
+            let at = p.at.as_ref().map_or(Span::default(), |at| at.span);
+            p.severity != Severity::Error && around.start <= at.start && at.start < around.end
+        });
+        about.cloned().collect()
+    }
+
+    /// The part of the file that is a recipe, or the base recipe.
+    fn around(&self, recipe: Option<&Recipe>) -> Span {
+        match recipe {
+            Some(recipe) => recipe.span,
+            None => Span {
+                start: 0,
+                end: self
+                    .tree()
+                    .recipes
+                    .first()
+                    .map_or(u32::MAX, |r| r.span.start),
+            },
+        }
+    }
+
+    /// What is wrong with a statement by its text alone. It counts where the statement is executed: a file may hold
+    /// mistakes in what nobody asks for. Everything else that is wrong with the recipe is said along with it.
+    pub fn mistakes(&self, statement: Span) -> Result<(), Failure> {
+        if self.parsed.errors_in(statement).next().is_none() {
+            return Ok(());
+        }
+        let recipes = &self.tree().recipes;
+        let recipe = recipes.iter().find(|r| r.span.contains(statement));
+        let errors = self.parsed.errors_in(self.around(recipe));
+        Err(Failure::errors_of(errors.cloned().collect()))
+    }
+
+    /// The same for the statements of a block that are certain to be executed, before any of them is.
+    pub fn mistakes_of(&self, block: &Block) -> Result<(), Failure> {
+        if self.parsed.problems.is_empty() {
+            return Ok(());
+        }
+        for statement in block.statements() {
+            if let Some(opener) = statement.openers().first() {
+                self.mistakes(opener.span)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The name of the file, `Buildfile`.
     pub fn file_name(&self) -> &str {
         self.path
@@ -68,7 +123,7 @@ impl Loaded {
 
     /// A place in it.
     pub fn at(&self, span: Span) -> Location {
-        Location::new(&self.tree.source, span)
+        Location::new(&self.tree().source, span)
     }
 
     /// A recipe by its target name; the base recipe is none.
@@ -77,8 +132,8 @@ impl Loaded {
             return Ok(None);
         }
         match self.targets.get(name) {
-            Some(at) => Ok(Some(&self.tree.recipes[*at])),
-            None => Err(error::unknown_target(name, &self.tree)),
+            Some(at) => Ok(Some(&self.tree().recipes[*at])),
+            None => Err(error::unknown_target(name, self.tree())),
         }
     }
 
@@ -164,9 +219,8 @@ impl Project {
 
     fn load(&self, dir: &Path, path: &Path) -> Result<Arc<Loaded>, Failure> {
         let parsed = self.read(path)?;
-        let errors = Failure::errors_of(parsed.problems);
-        if !errors.is_empty() {
-            return Err(errors);
+        if parsed.fatal().next().is_some() {
+            return Err(Failure::errors_of(parsed.problems));
         }
         let mut features = parsed.file.version.as_ref().map_or_else(
             || FeatureSet::of_version(VersionNumber::V0_8),
@@ -191,7 +245,7 @@ impl Project {
                 dir => dir,
             },
             statics: Statics::of(&parsed.file),
-            tree: parsed.file,
+            parsed,
             features,
             ignore: OnceLock::new(),
         }))

@@ -32,6 +32,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
         undecided_by: None,
         pending: Vec::new(),
         ready: Vec::new(),
+        writes: Vec::new(),
         at: file.at(Span::default()),
         text: String::new(),
         depth: 0,
@@ -55,19 +56,26 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
     Ok(Arc::new(Finished {
         state: exec.state,
         frame,
+        writes: exec.writes,
     }))
 }
 
 async fn body(exec: &mut Exec, start: Start) -> Result<()> {
     let file = Arc::clone(&exec.home);
-    let block = match file.recipe(&start.target)? {
+    let recipe = file.recipe(&start.target)?;
+    exec.remark_on(recipe);
+    let block = match recipe {
         Some(recipe) => {
+            file.mistakes_of(&recipe.body)?;
             exec.at = file.at(recipe.name_span);
             exec.text = "FROM +base".to_owned();
             implicit_base(exec, start).await?;
             &recipe.body
         }
-        None => &file.tree.base,
+        None => {
+            file.mistakes_of(&file.tree().base)?;
+            &file.tree().base
+        }
     };
     exec.block(block).await?;
     exec.join(0).await

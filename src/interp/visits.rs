@@ -21,7 +21,7 @@ use super::{
     scope::{Frame, Vars},
     state::{Current, State},
 };
-use crate::graph::ledger::VisitId;
+use crate::{diag::Location, graph::ledger::VisitId};
 
 /// What makes two references the same work.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub(crate) struct Finished {
     pub state: State,
     /// The scope of its body: globals and base imports are taken over by `FROM` in the same file.
     pub frame: Frame,
+    /// Host paths that it and what it built write, if it is on the chain of `BUILD`s.
+    pub writes: Vec<(PathBuf, Location)>,
 }
 
 /// What became of a visit.

@@ -4,7 +4,6 @@
 use serde_json::json;
 
 use crate::{
-    diag::Diagnostic,
     graph::plan::StepOp,
     interp::{
         error::{self, Result},
@@ -12,10 +11,7 @@ use crate::{
         expand::{How, shell},
         value::Value,
     },
-    syntax::{
-        ast::{Command, Keyword},
-        words::has_quotes,
-    },
+    syntax::ast::{Command, Keyword},
 };
 
 /// Prefixes of labels that are bld's own.
@@ -114,25 +110,8 @@ async fn vector(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
         return Err(error::arguments(command.keyword, "<command>"));
     }
     let mut words = Vec::new();
-    let mut quotes = false;
     for word in &command.args {
-        quotes |= has_quotes(&word.text);
         words.push(exec.expand_text(word, How::default()).await?);
-    }
-    if quotes {
-        exec.warn(
-            Diagnostic::warning(
-                "lost-quotes",
-                format!(
-                    "the quotes in the shell form of {} are lost: words are expanded when the image is built",
-                    command.keyword.text()
-                ),
-            )
-            .hint(format!(
-                "use the exec form: `{} [\"/bin/sh\", \"-c\", \"…\"]`",
-                command.keyword.text()
-            )),
-        );
     }
     Ok(shell(&words.join(" ")))
 }

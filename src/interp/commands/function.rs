@@ -39,10 +39,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .place_of(&reference.place, text)
         .map_err(|e| e.at(&place))?;
     let file = reached.file;
-    let Some(recipe) = file.tree.function(&reference.name) else {
-        return Err(error::unknown_function(text, &reference.name, &file.tree).at(&place));
+    let Some(recipe) = file.tree().function(&reference.name) else {
+        return Err(error::unknown_function(text, &reference.name, file.tree()).at(&place));
     };
     let shown = file.target(&reference.name);
+    file.mistakes_of(&recipe.body)?;
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();
@@ -56,6 +57,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     frame.called_from = Some(exec.at.clone());
     base_of(exec, &mut frame).await?;
     exec.frames.push(frame);
+    exec.remark_on(Some(recipe));
     let result = exec.block(&body).await;
     match result {
         Ok(()) => {

@@ -1,7 +1,6 @@
 //! `HEALTHCHECK` (language specification, 4.10).
 
 use crate::{
-    diag::Diagnostic,
     interp::{
         error::{self, Result},
         exec::Exec,
@@ -19,12 +18,6 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let test = match words.as_slice() {
         ["NONE"] => vec!["NONE".to_owned()],
         ["CMD", _, ..] => {
-            if words[1..].iter().any(|w| w.contains("$(")) {
-                exec.warn(Diagnostic::warning(
-                    "healthcheck-shell-out",
-                    "`$(…)` in HEALTHCHECK runs while the image is built, not when the container is checked",
-                ));
-            }
             let mut script = Vec::new();
             for word in &command.args[1..] {
                 script.push(exec.expand_text(word, How::default()).await?);

@@ -99,8 +99,15 @@ impl Exec {
             return Err(error::wait_words());
         }
         let mark = self.pending.len();
+        let written = self.writes.len();
         self.block(&statement.body).await?;
         self.join(mark).await?;
+        // From here on these files are there, and no source of a COPY any more.
+        if self.chain {
+            for (path, at) in &self.writes[written..] {
+                self.session.writes(path.clone(), at.clone());
+            }
+        }
         if let Some(fs) = self.state.fs {
             self.announce(fs);
         }

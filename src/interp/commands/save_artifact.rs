@@ -233,7 +233,7 @@ fn save_local(
     };
     if !path.contains(UNDECIDED) && !glob {
         let file = if slash { full.join(base) } else { full.clone() };
-        exec.session.writes(file, exec.at.clone());
+        exec.writes.push((file, exec.at.clone()));
     }
     let mut dest = full.display().to_string();
     if slash {

@@ -303,6 +303,7 @@ Buildfile:4:3: value not supplied for required ARG: A
     ");
     insta::assert_snapshot!(errors("  BUILD +a --x\na:\n  RUN x\n").await, @r"
     Buildfile:4:12: the build arg `--x` has no value
+      in +t
       hint: write `--x=value`
     ");
     insta::assert_snapshot!(errors("  BUILD +a --$N=1\na:\n  RUN x\n").await, @r"
@@ -365,11 +366,13 @@ async fn let_and_set_work_in_their_scope() {
 #[tokio::test]
 async fn mistakes_with_let_and_set_have_a_place_and_a_hint() {
     insta::assert_snapshot!(errors("  SET A=1\n").await, @r"
-Buildfile:4:3: SET of `A`, which is not declared
-  hint: declare it first: `LET A=…`
-");
+    Buildfile:4:3: SET of `A`, which is not declared
+      in +t
+      hint: declare it first: `LET A=…`
+    ");
     insta::assert_snapshot!(errors("  ENV A=1\n  SET A=2\n").await, @r"
     Buildfile:5:3: SET of `A`, which is not declared
+      in +t
       hint: declare it first: `LET A=…`
     ");
     insta::assert_snapshot!(errors("  FOR i IN x y\n    LET A=1\n  END\n").await.lines().next().unwrap_or_default(), @"Buildfile:5:5: variable `A` was already declared in this scope");

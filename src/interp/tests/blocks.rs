@@ -155,7 +155,7 @@ async fn commands_before_any_from_are_refused() {
 async fn the_configuration_follows_every_command() {
     let text = "VERSION 0.8\nFROM alpine\nt:\n  ARG N=v\n  ENV K a b\n  ENV E=\"x $N\"\n  WORKDIR /a\n  WORKDIR b/../c\n  USER u:g\n  CMD echo \"$N\"\n  EXPOSE 80 443/udp 9000-9001\n  VOLUME /v $N\n  LABEL k=$N \"a b\"='c d'\n  HEALTHCHECK --interval=1m --retries=5 CMD curl $N\n  ENTRYPOINT [\"/e\", \"$N\"]\n  SAVE IMAGE x\n";
     let ran = Case::new(text).run("+t").await.ok();
-    insta::assert_snapshot!(ran.remarks.join("\n"), @"Buildfile:10:3: the quotes in the shell form of CMD are lost: words are expanded when the image is built");
+    insta::assert_snapshot!(ran.remarks.join("\n"), @"Buildfile:10:12: the quotes in this CMD vanish: its words are expanded and joined at build time");
     let config = ran.result.unwrap().config;
     let mut value = serde_json::to_value(&config.config).unwrap();
     let labels = value["Labels"].as_object_mut().unwrap();

@@ -249,7 +249,7 @@ async fn a_symbolic_link_is_followed_inside_the_directory_and_refused_outside() 
 
 #[tokio::test]
 async fn a_file_that_the_build_writes_is_not_a_source() {
-    let text = "VERSION 0.8\nFROM alpine\nt:\n  FROM +a\n  COPY out .\na:\n  SAVE ARTIFACT x AS LOCAL out\n";
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  WAIT\n    BUILD +a\n  END\n  COPY out .\na:\n  SAVE ARTIFACT x AS LOCAL out\n";
     let ran = Case::with(&[("Buildfile", text), ("out", "")])
         .run("+t")
         .await;
@@ -272,4 +272,13 @@ async fn before_no_implicit_ignore_the_builds_own_files_are_hidden() {
     let text = "VERSION 0.0\nFROM alpine\nt:\n  COPY . .\n";
     let plan = shown(Case::new(text).run("+t").await);
     assert!(plan.contains("Buildfile .bldignore"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_at_the_end_of_the_build_may_be_copied() {
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  FROM +deps\n  BUILD +deps\ndeps:\n  COPY go.mod .\n  RUN go mod tidy\n  SAVE ARTIFACT go.mod AS LOCAL go.mod\n";
+    Case::with(&[("Buildfile", text), ("go.mod", "")])
+        .run("+t")
+        .await
+        .ok();
 }

@@ -300,3 +300,19 @@ async fn a_target_can_be_the_base_recipe_and_stand_elsewhere() {
     s1 ./sub+base: run s0 `x`
     ");
 }
+
+#[tokio::test]
+async fn a_mistake_counts_where_it_is_executed_and_all_of_a_recipe_are_told_together() {
+    let text = "VERSION 0.8\nFROM alpine\ngood:\n  RUN x\n  IF no\n    RUN --pish x\n  END\nbad:\n  RUN first\n  RUN --pish x\n  HOST a b\n  DO +F\nF:\n  FUNCTION\n  RUN --nope x\n";
+    let case = || Case::new(text).exit("no", 1);
+    case().run("+good").await.ok();
+    insta::assert_snapshot!(case().run("+bad").await.errors(), @r#"
+    Buildfile:10:7: unknown flag `--pish` for RUN
+      note: usage: RUN [--push] [--privileged] [--entrypoint] [--ssh] [--no-cache] [--interactive] [--interactive-keep] [--network none] [--secret SECRET]… [--mount MOUNT]… COMMAND… | ["WORD", …]
+      in +bad
+      hint: did you mean `--push`?
+    Buildfile:11:10: invalid HOST ip `b`
+      in +bad
+      hint: write an IPv4 or IPv6 address
+    "#);
+}
