@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{Bld, services};
+use crate::harness::{Bld, Proxy, services};
 
 const SMALL: &str = "VERSION 0.8\nFROM busybox:1.36\nimage:\n    RUN true\ntest:\n    RUN false\n";
 
@@ -175,6 +175,34 @@ fn ctrl_c_stops_the_daemon_too_and_leaves_nothing_behind() {
     assert!(begun.elapsed() < Duration::from_secs(5), "at once");
     wait_for(|| !sleeping("97"), "the step is gone");
     assert!(!bld.path("never").exists());
+}
+
+#[test]
+fn a_daemon_that_goes_away_in_mid_build_is_exit_code_7_and_no_hang() {
+    let Some(services) = services("daemon gone") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN --no-cache sleep 98\n    SAVE ARTIFACT /etc/passwd AS LOCAL never\n",
+    )
+    .on(&services);
+    let proxy = Proxy::before(&services.docker, &bld.path("."));
+    let bld = bld.env("BLD_ENGINE", &proxy.address());
+    let child = bld
+        .command(&["+t"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("bld starts");
+    wait_for(|| sleeping("98"), "the step runs");
+    let begun = Instant::now();
+    proxy.cut();
+    let ran = bld.ran(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(10), "no hang");
+    ran.says("docker.sock").says("went away");
+    assert!(!bld.path("never").exists());
+    wait_for(|| !sleeping("98"), "the step is gone");
 }
 
 /// Whether a `sleep` of so many seconds runs anywhere on this machine.

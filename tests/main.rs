@@ -7,6 +7,8 @@ mod errors;
 mod harness;
 mod layering;
 mod output;
+mod pipeline;
+mod plan;
 mod project;
 mod push;
 mod syntax;

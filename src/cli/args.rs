@@ -218,10 +218,6 @@ pub struct CheckArgs {
 /// Arguments of `bld plan`.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
-    /// Options of the build that is planned.
-    #[command(flatten)]
-    pub build: BuildArgs,
-
     /// One JSON object, on standard output
     #[arg(long)]
     pub json: bool,
@@ -262,41 +258,70 @@ pub struct Split {
     pub target: Vec<String>,
 }
 
-/// Cuts the line in front of the reference. Options are accepted with one or two dashes. A command that takes a target
-/// (`plan`) has options of its own in front of the reference.
+/// Cuts the line in front of the reference. Options are accepted with one or two dashes. A command of bld takes options of
+/// the build on either side of its name; they are put in front of it.
 pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
     let mut words = argv.into_iter();
     let mut front: Vec<String> = words.next().into_iter().collect();
     let root = Cli::command();
-    let mut command = &root;
-    let mut rest: Vec<String> = words.collect();
-    let mut at = 0;
-    while at < rest.len() {
-        let word = &rest[at];
+    let mut command: Option<&clap::Command> = None;
+    let mut own: Vec<String> = Vec::new();
+    let mut rest = words.peekable();
+    while let Some(word) = rest.next_if(|word| command.is_none() || word.starts_with('-')) {
         if word == "--" {
-            rest.remove(at);
             break;
         }
         if !word.starts_with('-') || word == "-" {
-            match command.find_subcommand(word) {
-                Some(sub) if sub.get_name() == "plan" => {
-                    command = sub;
-                    at += 1;
+            match root.find_subcommand(&word) {
+                Some(found) => {
+                    command = Some(found);
+                    own.push(word);
+                    // What stands behind `debug` is a command line of its own.
+                    if found.has_subcommands() {
+                        own.extend(rest.by_ref());
+                    }
                     continue;
                 }
-                Some(_) => at = rest.len(),
-                None => {}
+                None => {
+                    let target = std::iter::once(word).chain(rest).collect();
+                    return Split { front, target };
+                }
             }
-            break;
         }
-        let (option, takes_value) = spell(command, word);
-        rest[at] = option;
-        at += if takes_value { 2 } else { 1 };
+        let of_command = command.filter(|command| knows(command, &word));
+        let (option, takes_value) = spell(of_command.unwrap_or(&root), &word);
+        let side = if of_command.is_some() {
+            &mut own
+        } else {
+            &mut front
+        };
+        side.push(option);
+        if takes_value && let Some(value) = rest.next() {
+            side.push(value);
+        }
     }
-    let at = at.min(rest.len());
-    let target = rest.split_off(at);
-    front.extend(rest);
-    Split { front, target }
+    front.extend(own);
+    match command.map(clap::Command::get_name) {
+        // The other commands know their own words.
+        Some(name) if name != "plan" => {
+            front.extend(rest);
+            Split {
+                front,
+                target: Vec::new(),
+            }
+        }
+        _ => Split {
+            front,
+            target: rest.collect(),
+        },
+    }
+}
+
+/// Whether an option belongs to this command of bld and not to the build.
+fn knows(command: &clap::Command, word: &str) -> bool {
+    let bare = word.trim_start_matches('-');
+    let name = bare.split('=').next().unwrap_or(bare);
+    matches!(name, "help" | "h") || command.get_arguments().any(|a| a.get_long() == Some(name))
 }
 
 /// The option as clap knows it, and whether the next word is its value.
@@ -389,6 +414,17 @@ mod tests {
         assert_eq!(
             cut("bld --push plan +t"),
             ("bld --push plan".into(), "+t".into())
+        );
+        assert_eq!(
+            cut("bld plan -f x --json --platform linux/arm64 +t"),
+            (
+                "bld -f x --platform linux/arm64 plan --json".into(),
+                "+t".into()
+            )
+        );
+        assert_eq!(
+            cut("bld debug ast --source-map x"),
+            ("bld debug ast --source-map x".into(), String::new())
         );
     }
 }

@@ -56,7 +56,9 @@ fn main(
         }
         None => commands::build(&cli.build, &target, environment, streams),
         Some(Command::Check(args)) => commands::check(&args, &cli.build, &environment, streams),
-        Some(Command::Plan(args)) => commands::plan(&args, &target, environment, streams),
+        Some(Command::Plan(args)) => {
+            commands::plan(&args, &cli.build, &target, environment, streams)
+        }
         Some(Command::Debug(args)) => commands::debug(&args, streams),
     }
 }

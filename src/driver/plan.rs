@@ -24,8 +24,10 @@ pub struct Planned {
     pub root: String,
     /// All steps.
     pub plan: Arc<Plan>,
-    /// All targets that were visited.
+    /// All targets that were visited, by their ids.
     pub visits: Vec<Visit>,
+    /// Their names in the order in which they are met from the root.
+    pub order: Vec<String>,
     /// All outputs, and whether they count.
     pub outputs: Vec<Settled>,
 }
@@ -39,10 +41,19 @@ pub async fn plan(request: BuildRequest, events: Arc<dyn EventSink>) -> Result<P
     let interpreted = interpret(&request, &plan, &ledger, probe, &events).await?;
     let outputs = ledger.settle(output_mode(&request, &interpreted));
     let root = ledger.visit_of(interpreted.root).target;
+    let visits = ledger.visits();
+    let mut order: Vec<String> = Vec::new();
+    for visit in ledger.walk() {
+        let target = &visits[visit.0 as usize].target;
+        if !order.contains(target) {
+            order.push(target.clone());
+        }
+    }
     Ok(Planned {
+        order,
         root,
         plan,
-        visits: ledger.visits(),
+        visits,
         outputs,
     })
 }

@@ -278,6 +278,17 @@ impl Ledger {
         self.inner.lock().expect("no holder of this lock panics")
     }
 
+    /// The visits as they are met on the way from the root, by the order of the files: the same however concurrently
+    /// they were interpreted.
+    pub fn walk(&self) -> Vec<VisitId> {
+        let entries = self.lock().clone();
+        let ways = Ways::find(&entries);
+        let count = u32::try_from(entries.visits.len()).expect("fewer than 2^32 visits");
+        let mut visits: Vec<VisitId> = (0..count).map(VisitId).collect();
+        visits.sort_by_key(|visit| ways.best(*visit).order);
+        visits
+    }
+
     /// Decides every output by section 5.1 of the language. Outputs are in the order of their targets' chains, within a
     /// target in the order of the file.
     pub fn settle(&self, mode: OutputMode) -> Vec<Settled> {

@@ -2,9 +2,11 @@
 //! registry from outside of bld.
 
 mod bld;
+mod proxy;
 mod registry;
 mod services;
 
 pub use bld::Bld;
+pub use proxy::Proxy;
 pub use registry::Registry;
 pub use services::{Docker, Services, services};

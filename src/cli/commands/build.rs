@@ -11,7 +11,8 @@ use crate::{
         env_vars::Environment,
         exit::Exit,
         printer::{self, Streams},
-        progress, settings,
+        progress::{self, Outcome},
+        settings,
     },
     diag::Diagnostic,
     driver::{self, Failure, FailureKind},
@@ -38,19 +39,17 @@ pub fn build(
         watch.abort();
         outcome
     });
-    display.finish();
     Ok(match outcome {
         Ok(()) => {
-            printer::message("=== Success ===\n");
+            display.end(Outcome::Success, &[]);
             Exit::Success
         }
         Err(failure) => {
-            printer::diagnostics(&failure.diagnostics, streams);
-            let banner = match failure.kind {
-                FailureKind::Canceled => "=== Canceled ===\n",
-                _ => "=== Failure ===\n",
+            let outcome = match failure.kind {
+                FailureKind::Canceled => Outcome::Canceled,
+                _ => Outcome::Failure,
             };
-            printer::message(banner);
+            display.end(outcome, &failure.diagnostics);
             exit(&failure)
         }
     })

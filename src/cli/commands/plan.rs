@@ -1,12 +1,12 @@
 //! `bld plan`: what would be built and output.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        args::PlanArgs,
+        args::{BuildArgs, PlanArgs},
         config_file,
         env_vars::Environment,
         exit::Exit,
@@ -25,12 +25,13 @@ use crate::{
 /// Interprets without running anything, and prints what came of it.
 pub fn plan(
     args: &PlanArgs,
+    build: &BuildArgs,
     target: &[String],
     environment: Environment,
     streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
-    let (config, mut remarks) = config_file::load(args.build.config.as_deref(), &environment)?;
-    let (mut request, more) = settings::resolve(&args.build, target, &environment, config)?;
+    let (config, mut remarks) = config_file::load(build.config.as_deref(), &environment)?;
+    let (mut request, more) = settings::resolve(build, target, &environment, config)?;
     request.offline = args.offline;
     remarks.extend(more);
     printer::diagnostics(&remarks, streams);
@@ -55,20 +56,18 @@ pub fn plan(
 fn as_text(planned: &Planned) -> String {
     let mut text = format!("plan of {}\n", planned.root);
     let steps = planned.plan.snapshot();
-    let mut targets: BTreeMap<&str, Vec<&(StepId, Arc<Step>)>> = BTreeMap::new();
-    let mut order: Vec<&str> = Vec::new();
-    for entry in &steps {
-        let target = entry.1.label.target.as_str();
-        targets.entry(target).or_insert_with(|| {
-            order.push(target);
-            Vec::new()
-        });
-        targets.get_mut(target).expect("just put in").push(entry);
-    }
-    for target in order {
-        let _ = writeln!(text, "\n{}", if target.is_empty() { "bld" } else { target });
-        let own = &targets[target];
-        for (at, (id, step)) in own.iter().enumerate() {
+    for target in &planned.order {
+        let mut own: Vec<&(StepId, Arc<Step>)> = steps
+            .iter()
+            .filter(|(_, step)| step.label.target == *target && !step.label.text.is_empty())
+            .collect();
+        // Concurrent targets mix in the plan; within one target the file's order is what a reader expects.
+        own.sort_by_key(|(id, step)| (step.label.at.as_ref().map(|at| at.span.start), *id));
+        if own.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n{target}");
+        for (at, (_, step)) in own.iter().enumerate() {
             let branch = if at + 1 == own.len() {
                 "└─"
             } else {
@@ -77,18 +76,9 @@ fn as_text(planned: &Planned) -> String {
             let _ = writeln!(
                 text,
                 "  {branch} {}{}",
-                one_line(&step.label.text),
+                describe(planned, step),
                 needs(&steps, target, step)
             );
-            if let StepOp::Decision { by, branches } = &step.op {
-                let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
-                let _ = writeln!(
-                    text,
-                    "  │    undecided ({}): `{}` ({by:?}) decides {id:?}",
-                    names.join(" | "),
-                    one_line(&planned.plan.step(*by).label.text),
-                );
-            }
         }
     }
     text.push_str("\noutputs\n");
@@ -112,6 +102,21 @@ fn as_text(planned: &Planned) -> String {
         }
     }
     text
+}
+
+/// A step in one line.
+fn describe(planned: &Planned, step: &Step) -> String {
+    match &step.op {
+        StepOp::Decision { by, branches } => {
+            let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
+            let by = one_line(&planned.plan.step(*by).label.text);
+            format!("undecided until `{by}` has run: {}", names.join(" or "))
+        }
+        StepOp::Undecided { why, .. } => {
+            format!("{} (undecided: {why})", one_line(&step.label.text))
+        }
+        _ => one_line(&step.label.text),
+    }
 }
 
 /// The other targets that a step takes something from.

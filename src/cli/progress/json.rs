@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::printer,
-    diag::render,
+    diag::{Diagnostic, render},
     events::{Event, EventSink, Label, OutputEvent, StepState},
 };
 
-use super::Progress;
+use super::{Outcome, Progress};
 
 /// The JSON display.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,16 @@ impl EventSink for Json {
 }
 
 impl Progress for Json {
-    fn finish(&self) {}
+    fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
+        let outcome = match outcome {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+            Outcome::Canceled => "canceled",
+        };
+        let problems: Vec<Value> = problems.iter().map(render::json).collect();
+        let object = json!({"event": "end", "outcome": outcome, "problems": problems});
+        printer::message(&format!("{object}\n"));
+    }
 }
 
 fn object(event: Event) -> Value {

@@ -12,14 +12,25 @@ pub use text::one_line;
 
 use std::sync::Arc;
 
-use crate::{cli::args::ProgressStyle, events::EventSink};
+use crate::{cli::args::ProgressStyle, diag::Diagnostic, events::EventSink};
 
 use super::printer::Streams;
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything asked for is done.
+    Success,
+    /// Something failed.
+    Failure,
+    /// The user stopped it.
+    Canceled,
+}
+
 /// A display that can be told that nothing more will come.
 pub trait Progress: EventSink {
-    /// Writes what is still held back.
-    fn finish(&self);
+    /// Writes what is still held back, what went wrong, and how the run ended.
+    fn end(&self, outcome: Outcome, problems: &[Diagnostic]);
 }
 
 /// The display that was asked for.

@@ -8,11 +8,11 @@ use std::{
 use crate::{
     base::Digest,
     cli::printer::{self, Streams},
-    diag::render,
+    diag::{Diagnostic, render},
     events::{Event, EventSink, Label, StepState},
 };
 
-use super::{Progress, lines::Lines, text};
+use super::{Outcome, Progress, lines::Lines, text};
 
 /// The plain display.
 pub struct Plain {
@@ -112,5 +112,8 @@ impl EventSink for Plain {
 }
 
 impl Progress for Plain {
-    fn finish(&self) {}
+    fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
+        printer::diagnostics(problems, self.streams);
+        printer::message(text::banner(outcome));
+    }
 }

@@ -11,12 +11,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     base::Digest,
-    cli::printer::Streams,
-    diag::render,
+    cli::printer::{self, Streams},
+    diag::{Diagnostic, render, words},
     events::{Event, EventSink, Label, StepState},
 };
 
-use super::{Progress, lines::Lines, text};
+use super::{Outcome, Progress, lines::Lines, text};
 
 /// How often running steps are redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -154,17 +154,16 @@ impl EventSink for Terminal {
 }
 
 impl Progress for Terminal {
-    fn finish(&self) {
+    fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
         let mut state = self.state();
         for (_, bar) in state.running.drain() {
             self.bars.remove(&bar);
         }
         if state.cached > 0 {
             let cached = std::mem::take(&mut state.cached);
-            self.print(&format!(
-                "{} from the cache",
-                crate::diag::words::count(cached, "step")
-            ));
+            self.print(&format!("{} from the cache", words::count(cached, "step")));
         }
+        printer::diagnostics(problems, self.streams);
+        printer::message(text::banner(outcome));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Outcome;
 use crate::events::{Label, OutputEvent, StepState};
 
 /// How wide the column of target names is at least, so that short names stand under each other.
@@ -90,6 +91,15 @@ pub fn output(event: &OutputEvent) -> String {
 
 fn unchanged_note(unchanged: bool) -> &'static str {
     if unchanged { " (unchanged)" } else { "" }
+}
+
+/// The last line of a run.
+pub fn banner(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "=== Success ===\n",
+        Outcome::Failure => "=== Failure ===\n",
+        Outcome::Canceled => "=== Canceled ===\n",
+    }
 }
 
 /// The heading of a phase.
