@@ -10,6 +10,8 @@ pub mod events;
 pub mod git;
 pub mod oci;
 
+pub mod docker;
+
 pub mod syntax;
 
 pub mod graph;
@@ -19,3 +21,9 @@ pub mod interp;
 pub mod llb;
 
 pub mod engine;
+
+pub mod output;
+
+pub mod driver;
+
+pub mod cli;

@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod once_map;
+pub mod pattern;
 pub mod platform;
 pub mod secret;
 

@@ -2,6 +2,10 @@
 //!
 //! A [`Build`] is open for one run of bld: states are solved and looked into, and exported while it is still open.
 
+pub mod buildkit;
+pub mod context;
+pub mod fake;
+
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
@@ -79,28 +83,7 @@ impl Description {
     }
 }
 
-/// User name and password, or a token, for one registry.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// Nothing is known: anonymous.
-    None,
-    /// User name and password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: crate::base::Secret,
-    },
-    /// An identity (refresh) token.
-    Token(crate::base::Secret),
-}
-
-/// Where credentials come from.
-#[async_trait]
-pub trait Credentials: Send + Sync {
-    /// The credential for a registry host as it stands in references (`docker.io`, `ghcr.io`, `localhost:5000`).
-    async fn credential(&self, registry: &str) -> Credential;
-}
+pub use crate::oci::auth::{Credential, Credentials};
 
 /// What a build is opened with.
 pub struct BuildRequest {

@@ -295,19 +295,16 @@ fn failed<'a>(failure: Failure) -> BoxFuture<'a, Result<()>> {
     Box::pin(async { Err(failure) })
 }
 
-/// The text of a statement in one line, without continuations.
+/// The text of a statement in one line, without continuations and the comments inside them.
 fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    let mut quote_free = text.split_whitespace().filter(|word| *word != "\\");
-    if !text.contains('\n') {
-        return text.trim_end().to_owned();
-    }
-    if let Some(first) = quote_free.next() {
-        line.push_str(first);
-    }
-    for word in quote_free {
-        line.push(' ');
-        line.push_str(word);
-    }
-    line
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let pieces = lines.map(|line| {
+        // Behind the backslash that continues a line there may be a comment.
+        let line = line.split("\\ #").next().unwrap_or(line).trim();
+        line.strip_suffix('\\').unwrap_or(line).trim_end()
+    });
+    let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
+    pieces.join(" ")
 }

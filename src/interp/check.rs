@@ -41,8 +41,17 @@ pub struct CheckRequest {
     pub home: Option<PathBuf>,
 }
 
-/// Checks build files and everything local that they refer to. Diagnostics are sorted by file and place.
-pub fn check(request: &CheckRequest) -> Vec<Diagnostic> {
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The files that were read, as messages show them, sorted.
+    pub files: Vec<String>,
+    /// Every problem, sorted by file and place.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Checks build files and everything local that they refer to.
+pub fn check(request: &CheckRequest) -> Checked {
     let mut check = Check {
         project: Project::new(&request.cwd, request.features.clone()),
         home: request.home.clone(),
@@ -79,7 +88,13 @@ pub fn check(request: &CheckRequest) -> Vec<Diagnostic> {
     let mut found = check.found;
     found.sort_by(|a, b| key(a).cmp(&key(b)));
     found.dedup();
-    found
+    let names = check.files.values().map(|file| file.source.name.clone());
+    let mut files: Vec<String> = names.collect();
+    files.sort();
+    Checked {
+        files,
+        problems: found,
+    }
 }
 
 fn key(diagnostic: &Diagnostic) -> (Option<&str>, u32, &str) {
@@ -367,7 +382,7 @@ mod tests {
             home: None,
         };
         let mut lines = Vec::new();
-        for diagnostic in check(&request) {
+        for diagnostic in check(&request).problems {
             lines.push(diagnostic.to_string());
             lines.extend(diagnostic.hints.iter().map(|h| format!("  hint: {h}")));
         }

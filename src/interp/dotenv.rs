@@ -58,8 +58,8 @@ impl<'a> Reader<'a> {
     fn error(&self, from: usize, message: &str) -> Box<Diagnostic> {
         let at = Location::new(self.file, Span::new(from, self.at.max(from)));
         Box::new(
-            Diagnostic::error("dotenv", message)
-                .at(at)
+            // The place is part of the message: drawn with its source line, it would show a value.
+            Diagnostic::error("dotenv", format!("{at}: {message}"))
                 .hint("a line is `NAME=value`; `#` begins a comment, quotes protect blanks"),
         )
     }

@@ -31,7 +31,7 @@ mod value;
 mod visits;
 
 pub use builtins::COMPATIBLE_VERSION;
-pub use check::{CheckRequest, check};
+pub use check::{CheckRequest, Checked, check};
 pub use error::Failure;
 pub use ignore::IGNORE_FILES;
 pub use probe::Probe;

@@ -1,0 +1,94 @@
+//! `bld +target`: the build itself.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{
+        args::BuildArgs,
+        config_file,
+        env_vars::Environment,
+        exit::Exit,
+        printer::{self, Streams},
+        progress, settings,
+    },
+    diag::Diagnostic,
+    driver::{self, Failure, FailureKind},
+    events::EventSink,
+};
+
+/// Builds, outputs, and shows how it goes.
+pub fn build(
+    args: &BuildArgs,
+    target: &[String],
+    environment: Environment,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
+    let (config, mut remarks) = config_file::load(args.config.as_deref(), &environment)?;
+    let (request, more) = settings::resolve(args, target, &environment, config)?;
+    remarks.extend(more);
+    printer::diagnostics(&remarks, streams);
+    let display = progress::for_style(args.progress, streams, request.ci);
+    let events: Arc<dyn EventSink> = Arc::clone(&display) as Arc<dyn EventSink>;
+    let outcome = super::runtime()?.block_on(async {
+        let cancel = CancellationToken::new();
+        let watch = tokio::spawn(cancel_on_signal(cancel.clone()));
+        let outcome = driver::build(request, events, cancel).await;
+        watch.abort();
+        outcome
+    });
+    display.finish();
+    Ok(match outcome {
+        Ok(()) => {
+            printer::message("=== Success ===\n");
+            Exit::Success
+        }
+        Err(failure) => {
+            printer::diagnostics(&failure.diagnostics, streams);
+            let banner = match failure.kind {
+                FailureKind::Canceled => "=== Canceled ===\n",
+                _ => "=== Failure ===\n",
+            };
+            printer::message(banner);
+            exit(&failure)
+        }
+    })
+}
+
+/// The exit code of a failure.
+pub fn exit(failure: &Failure) -> Exit {
+    match failure.kind {
+        FailureKind::Usage
+        | FailureKind::BuildFile
+        | FailureKind::Step
+        | FailureKind::Environment => Exit::Failure,
+        FailureKind::Canceled => Exit::Canceled,
+        FailureKind::EngineUnreachable => Exit::EngineUnreachable,
+        FailureKind::EngineGone => Exit::EngineGone,
+        FailureKind::NotAllowed => Exit::NotAllowed,
+        FailureKind::ForeignBinary => Exit::ForeignBinary,
+    }
+}
+
+/// The first Ctrl-C or SIGTERM cancels the build, on the engine, too; the second one ends the program where it stands.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
+    for round in 0.. {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if round > 0 {
+            std::process::exit(Exit::NotAllowed as i32);
+        }
+        printer::message("canceling; once more to leave at once\n");
+        cancel.cancel();
+    }
+}

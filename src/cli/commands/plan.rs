@@ -1,0 +1,277 @@
+//! `bld plan`: what would be built and output.
+
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        args::PlanArgs,
+        config_file,
+        env_vars::Environment,
+        exit::Exit,
+        printer::{self, Remarks, Streams},
+        progress::one_line,
+        settings,
+    },
+    diag::Diagnostic,
+    driver::{self, Planned},
+    graph::{
+        ledger::{OutputKind, Reason, Settled, Verdict},
+        plan::{Step, StepId, StepOp},
+    },
+};
+
+/// Interprets without running anything, and prints what came of it.
+pub fn plan(
+    args: &PlanArgs,
+    target: &[String],
+    environment: Environment,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
+    let (config, mut remarks) = config_file::load(args.build.config.as_deref(), &environment)?;
+    let (mut request, more) = settings::resolve(&args.build, target, &environment, config)?;
+    request.offline = args.offline;
+    remarks.extend(more);
+    printer::diagnostics(&remarks, streams);
+    let planned = super::runtime()?.block_on(driver::plan(request, Arc::new(Remarks(streams))));
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(failure) => {
+            printer::diagnostics(&failure.diagnostics, streams);
+            return Ok(super::build::exit(&failure));
+        }
+    };
+    let text = if args.json {
+        format!("{:#}\n", as_json(&planned))
+    } else {
+        as_text(&planned)
+    };
+    let _ = printer::data(&text);
+    Ok(Exit::Success)
+}
+
+/// The steps below their targets, then the outputs.
+fn as_text(planned: &Planned) -> String {
+    let mut text = format!("plan of {}\n", planned.root);
+    let steps = planned.plan.snapshot();
+    let mut targets: BTreeMap<&str, Vec<&(StepId, Arc<Step>)>> = BTreeMap::new();
+    let mut order: Vec<&str> = Vec::new();
+    for entry in &steps {
+        let target = entry.1.label.target.as_str();
+        targets.entry(target).or_insert_with(|| {
+            order.push(target);
+            Vec::new()
+        });
+        targets.get_mut(target).expect("just put in").push(entry);
+    }
+    for target in order {
+        let _ = writeln!(text, "\n{}", if target.is_empty() { "bld" } else { target });
+        let own = &targets[target];
+        for (at, (id, step)) in own.iter().enumerate() {
+            let branch = if at + 1 == own.len() {
+                "└─"
+            } else {
+                "├─"
+            };
+            let _ = writeln!(
+                text,
+                "  {branch} {}{}",
+                one_line(&step.label.text),
+                needs(&steps, target, step)
+            );
+            if let StepOp::Decision { by, branches } = &step.op {
+                let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
+                let _ = writeln!(
+                    text,
+                    "  │    undecided ({}): `{}` ({by:?}) decides {id:?}",
+                    names.join(" | "),
+                    one_line(&planned.plan.step(*by).label.text),
+                );
+            }
+        }
+    }
+    text.push_str("\noutputs\n");
+    if planned.outputs.is_empty() {
+        text.push_str("  none\n");
+    }
+    for output in &planned.outputs {
+        let _ = writeln!(text, "  {:<8} {}", kind(output), names(output).join(", "));
+        let owner = &planned.visits[output.output.owner.0 as usize].target;
+        let _ = writeln!(text, "           by {owner} at {}", output.output.at);
+        let _ = writeln!(text, "           {}", chain(planned, output));
+        if !matches!(output.output.kind, OutputKind::Push(_)) {
+            let _ = writeln!(
+                text,
+                "           output: {}",
+                verdict(planned, &output.local)
+            );
+        }
+        if let Some(push) = &output.push {
+            let _ = writeln!(text, "           push: {}", verdict(planned, push));
+        }
+    }
+    text
+}
+
+/// The other targets that a step takes something from.
+fn needs(steps: &[(StepId, Arc<Step>)], target: &str, step: &Step) -> String {
+    let mut from: Vec<&str> = step
+        .op
+        .inputs()
+        .iter()
+        .map(|input| steps[input.0 as usize].1.label.target.as_str())
+        .filter(|other| *other != target && !other.is_empty())
+        .collect();
+    from.sort_unstable();
+    from.dedup();
+    if from.is_empty() {
+        String::new()
+    } else {
+        format!("   ◀ {}", from.join(", "))
+    }
+}
+
+fn kind(output: &Settled) -> &'static str {
+    match &output.output.kind {
+        OutputKind::Image(image) if image.names.is_empty() => "hint",
+        OutputKind::Image(_) => "image",
+        OutputKind::Artifact(_) => "file",
+        OutputKind::Push(_) => "command",
+    }
+}
+
+fn names(output: &Settled) -> Vec<String> {
+    match &output.output.kind {
+        OutputKind::Image(image) if image.names.is_empty() => {
+            vec!["SAVE IMAGE without a name".into()]
+        }
+        OutputKind::Image(image) => image.names.clone(),
+        OutputKind::Artifact(file) => vec![format!("{} -> {}", file.artifact, file.dest_written)],
+        OutputKind::Push(push) => vec![one_line(&push.text)],
+    }
+}
+
+/// `reached by the command line > BUILD +b`.
+fn chain(planned: &Planned, output: &Settled) -> String {
+    let links: Vec<String> = output
+        .chain
+        .iter()
+        .map(|link| {
+            let target = &planned.visits[link.to.0 as usize].target;
+            format!("{} {target}", link.kind.text())
+        })
+        .collect();
+    format!("reached by {}", links.join(" > "))
+}
+
+fn verdict(planned: &Planned, verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Counts => "yes".to_owned(),
+        Verdict::No(reason) => format!("no, {}", why(reason)),
+        Verdict::Undecided(step) => {
+            format!(
+                "undecided until `{}` has run",
+                one_line(&planned.plan.step(*step).label.text)
+            )
+        }
+    }
+}
+
+fn why(reason: &Reason) -> String {
+    match reason {
+        Reason::ReachedBy(kind) => format!("its target is reached by {}", kind.text()),
+        Reason::PushNotGiven => "`--push` was not given".to_owned(),
+        Reason::NoName => "it has no name".to_owned(),
+        Reason::NoOutput => "`--no-output` was given".to_owned(),
+        Reason::NotAskedFor => "something else was asked for".to_owned(),
+        Reason::Replaced { by } => format!("{by} writes the same place later"),
+    }
+}
+
+/// The stable form; documented in `docs/reference/json.md`.
+fn as_json(planned: &Planned) -> Value {
+    let steps: Vec<Value> = planned
+        .plan
+        .snapshot()
+        .iter()
+        .map(|(id, step)| {
+            let mut object = json!({
+                "id": id.0,
+                "target": step.label.target,
+                "text": step.label.text,
+                "kind": step_kind(&step.op),
+                "platform": step.platform.to_string(),
+                "inputs": step.op.inputs().iter().map(|i| i.0).collect::<Vec<_>>(),
+            });
+            if let Some(at) = &step.label.at {
+                object["at"] = json!(at.to_string());
+            }
+            if let StepOp::Decision { by, branches } = &step.op {
+                object["decidedBy"] = json!(by.0);
+                object["branches"] = branches
+                    .iter()
+                    .map(|(name, id)| json!({"name": name, "step": id.0}))
+                    .collect();
+            }
+            if let StepOp::Undecided { by, why } = &step.op {
+                object["decidedBy"] = json!(by.map(|b| b.0));
+                object["why"] = json!(why);
+            }
+            object
+        })
+        .collect();
+    let outputs: Vec<Value> = planned
+        .outputs
+        .iter()
+        .map(|o| output_json(planned, o))
+        .collect();
+    json!({"version": 1, "target": planned.root, "steps": steps, "outputs": outputs})
+}
+
+fn step_kind(op: &StepOp) -> &'static str {
+    match op {
+        StepOp::Scratch => "scratch",
+        StepOp::Image(_) => "image",
+        StepOp::Context(_) => "context",
+        StepOp::Run(_) => "run",
+        StepOp::Copy(_) => "copy",
+        StepOp::MakeDir { .. } => "directory",
+        StepOp::Decision { .. } => "decision",
+        StepOp::Undecided { .. } => "undecided",
+    }
+}
+
+fn output_json(planned: &Planned, output: &Settled) -> Value {
+    let chain: Vec<Value> = output
+        .chain
+        .iter()
+        .map(|link| {
+            json!({
+                "by": link.kind.text(),
+                "target": planned.visits[link.to.0 as usize].target,
+                "at": link.at.as_ref().map(ToString::to_string),
+            })
+        })
+        .collect();
+    let mut object = json!({
+        "kind": kind(output),
+        "names": names(output),
+        "target": planned.visits[output.output.owner.0 as usize].target,
+        "at": output.output.at.to_string(),
+        "chain": chain,
+        "output": verdict_json(&output.local),
+    });
+    if let Some(push) = &output.push {
+        object["push"] = verdict_json(push);
+    }
+    object
+}
+
+fn verdict_json(verdict: &Verdict) -> Value {
+    match verdict {
+        Verdict::Counts => json!({"counts": "yes"}),
+        Verdict::No(reason) => json!({"counts": "no", "why": why(reason)}),
+        Verdict::Undecided(step) => json!({"counts": "undecided", "decidedBy": step.0}),
+    }
+}

@@ -1,0 +1,16 @@
+//! The command line: arguments as typed, settings as resolved, one call into the driver, and how all of it looks.
+//!
+//! Data goes to standard output, everything about builds to standard error. No build logic lives here.
+
+pub mod args;
+pub mod commands;
+pub mod config_file;
+pub mod env_vars;
+pub mod exit;
+pub mod printer;
+pub mod progress;
+mod run;
+pub mod settings;
+mod variable_files;
+
+pub use run::run;

@@ -1,0 +1,64 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::{
+    diag::{Diagnostic, render},
+    events::{Event, EventSink},
+};
+
+/// What the two streams can show.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    /// Standard error is a terminal.
+    pub terminal: bool,
+    /// Colours are wanted.
+    pub color: bool,
+}
+
+impl Streams {
+    /// Looks at the streams and at `NO_COLOR` and `FORCE_COLOR`.
+    pub fn detect(get: impl Fn(&str) -> Option<String>) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let set = |name: &str| get(name).is_some_and(|v| !v.is_empty() && v != "0");
+        let dumb = get("TERM").is_some_and(|t| t == "dumb");
+        let color = set("FORCE_COLOR") || (terminal && !set("NO_COLOR") && !dumb);
+        Self { terminal, color }
+    }
+}
+
+/// Writes data to standard output. A reader that went away ends the program quietly, as in any pipe.
+pub fn data(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes to standard error. There is nobody to tell if that fails.
+pub fn message(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+/// Draws problems to standard error, a blank line between two.
+pub fn diagnostics(list: &[Diagnostic], streams: Streams) {
+    let drawn: Vec<String> = list
+        .iter()
+        .map(|d| render::draw(d, streams.color))
+        .collect();
+    message(&drawn.join("\n"));
+}
+
+/// Shows remarks of commands that have no progress display.
+#[derive(Debug, Clone, Copy)]
+pub struct Remarks(pub Streams);
+
+impl EventSink for Remarks {
+    fn emit(&self, event: Event) {
+        if let Event::Remark(diagnostic) = event {
+            message(&render::draw(&diagnostic, self.0.color));
+        }
+    }
+}

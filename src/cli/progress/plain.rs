@@ -1,0 +1,116 @@
+//! Progress for pipes and logs: one line for each thing that happens, each naming its target. No percentages.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard},
+};
+
+use crate::{
+    base::Digest,
+    cli::printer::{self, Streams},
+    diag::render,
+    events::{Event, EventSink, Label, StepState},
+};
+
+use super::{Progress, lines::Lines, text};
+
+/// The plain display.
+pub struct Plain {
+    streams: Streams,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Lines,
+    announced: HashSet<Digest>,
+    cached: HashSet<Digest>,
+}
+
+impl Plain {
+    /// A display on standard error.
+    pub fn new(streams: Streams) -> Self {
+        Self {
+            streams,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// `text` behind the label's prefix, with a line end.
+fn line(label: &Label, text: &str) -> String {
+    format!("{}{text}\n", text::prefix(label))
+}
+
+impl EventSink for Plain {
+    fn emit(&self, event: Event) {
+        let mut state = self.state();
+        let text = match event {
+            Event::Phase(name) => format!("{}\n", text::phase(name)),
+            Event::Step { label, state, .. } if text::is_internal(&label, &state) => return,
+            Event::Step {
+                id,
+                label,
+                state: step,
+            } => match step {
+                StepState::Started => {
+                    if !state.announced.insert(id) {
+                        return;
+                    }
+                    line(&label, &text::command(&label))
+                }
+                StepState::Cached => {
+                    if !state.cached.insert(id.clone()) || !state.announced.insert(id) {
+                        return;
+                    }
+                    line(&label, &format!("*cached* {}", text::command(&label)))
+                }
+                StepState::Done { .. } | StepState::Canceled => state
+                    .lines
+                    .close(&id)
+                    .iter()
+                    .map(|l| line(&label, l))
+                    .collect(),
+                StepState::Failed { reason } => {
+                    let mut text: String = state
+                        .lines
+                        .close(&id)
+                        .iter()
+                        .map(|l| line(&label, l))
+                        .collect();
+                    text.push_str(&line(
+                        &label,
+                        &format!("*failed* {}", text::one_line(&reason)),
+                    ));
+                    text
+                }
+            },
+            Event::Log {
+                id,
+                label,
+                stderr,
+                data,
+            } => state
+                .lines
+                .push(&id, stderr, &data)
+                .iter()
+                .map(|l| line(&label, l))
+                .collect(),
+            Event::Transfer { .. } => return,
+            Event::Remark(diagnostic) => render::draw(&diagnostic, self.streams.color),
+            Event::Output(output) => format!("{}\n", text::output(&output)),
+        };
+        // Written under the lock: lines of concurrent steps stay whole and in order.
+        if !text.is_empty() {
+            printer::message(&text);
+        }
+    }
+}
+
+impl Progress for Plain {
+    fn finish(&self) {}
+}

@@ -1,0 +1,108 @@
+//! The program as a whole: arguments, settings, one command, an exit code. A fatal problem is drawn here and nowhere
+//! deeper.
+
+use std::process::ExitCode;
+
+use clap::{
+    Parser as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::diag::Diagnostic;
+
+use super::{
+    args::{Cli, Command, Split, split},
+    commands,
+    env_vars::{self, Environment},
+    exit::Exit,
+    printer::{self, Streams},
+};
+
+/// Runs bld with the process's arguments and environment.
+pub fn run() -> ExitCode {
+    let argv = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let environment = Environment::of_process();
+    let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
+    match main(argv, environment, streams) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            printer::diagnostics(&[*problem], streams);
+            Exit::Failure.into()
+        }
+    }
+}
+
+fn main(
+    argv: impl Iterator<Item = String>,
+    mut environment: Environment,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
+    let Split { mut front, target } = split(argv);
+    let remarks = commands::settings_file(&front, &mut environment)?;
+    let options = env_vars::options(&environment, &front)
+        .map_err(|message| Diagnostic::error("usage", message))?;
+    front.splice(1..1, options);
+    let cli = match Cli::try_parse_from(&front) {
+        Ok(cli) => cli,
+        Err(error) => return help_or_problem(&error),
+    };
+    printer::diagnostics(&remarks, streams);
+    match cli.command {
+        None if target.is_empty() && front.len() == 1 => {
+            help();
+            Err(Box::new(
+                Diagnostic::error("usage", "no target was given").hint("name one: `bld +target`"),
+            ))
+        }
+        None => commands::build(&cli.build, &target, environment, streams),
+        Some(Command::Check(args)) => commands::check(&args, &cli.build, &environment, streams),
+        Some(Command::Plan(args)) => commands::plan(&args, &target, environment, streams),
+        Some(Command::Debug(args)) => commands::debug(&args, streams),
+    }
+}
+
+fn help() {
+    use clap::CommandFactory as _;
+    printer::message(&Cli::command().render_help().to_string());
+}
+
+/// `--help` and `--version` are data; everything else is a mistake, told in the house's form.
+fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = printer::data(&error.render().to_string());
+        return Ok(Exit::Success);
+    }
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(list)) => list.first().cloned(),
+        _ => None,
+    };
+    let arg = text(ContextKind::InvalidArg).unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument => format!("unknown flag `{arg}`"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("`{arg}` needs a value"),
+        ErrorKind::InvalidValue => format!("`{value}` is no value for `{arg}`"),
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).unwrap_or_default();
+            format!("`{arg}` and `{other}` cannot be given together")
+        }
+        _ => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .replace("error: ", ""),
+    };
+    let mut problem = Diagnostic::error("usage", message);
+    if let Some(near) = text(ContextKind::SuggestedArg) {
+        problem = problem.hint(format!("did you mean `{near}`?"));
+    }
+    if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) {
+        problem = problem.hint(format!("it can be {}", crate::diag::words::either(valid)));
+    }
+    Err(Box::new(problem.hint("`bld --help` lists every option")))
+}

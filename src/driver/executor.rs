@@ -1,0 +1,173 @@
+//! Executes steps of the plan on an engine: as soon as they are ready, each state once, and stops everything at the
+//! first failure.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    base::{Digest, OnceMap},
+    engine::{Build, EngineError, Solved},
+    graph::plan::StepId,
+    llb::{State, lower::Lowering},
+};
+
+use super::engines::Connection;
+
+/// Runs what the plan says.
+pub struct Executor {
+    connection: Arc<Connection>,
+    build: OnceCell<Arc<dyn Build>>,
+    lowering: Lowering,
+    solved: OnceMap<Option<(Digest, u32)>, Result<Solved, EngineError>>,
+    running: Mutex<JoinSet<()>>,
+    failure: Mutex<Option<EngineError>>,
+    places: Semaphore,
+    cancel: CancellationToken,
+}
+
+/// How often a solve is tried that the daemon's own bookkeeping broke off.
+const TRIES: u32 = 4;
+
+impl Executor {
+    /// An executor that opens its build on `connection` when the first step is ready.
+    ///
+    /// At most `at_once` states are solved at the same time: a hundred at once make Docker 20.10 wait for itself until
+    /// it gives up, and are no faster.
+    pub fn new(
+        connection: Arc<Connection>,
+        lowering: Lowering,
+        at_once: usize,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            connection,
+            build: OnceCell::new(),
+            lowering,
+            solved: OnceMap::default(),
+            running: Mutex::default(),
+            failure: Mutex::default(),
+            places: Semaphore::new(at_once),
+            cancel,
+        }
+    }
+
+    /// How steps become states.
+    pub fn lowering(&self) -> &Lowering {
+        &self.lowering
+    }
+
+    /// The open build; opens it at the first call.
+    pub async fn build(&self) -> Result<&Arc<dyn Build>, EngineError> {
+        self.build
+            .get_or_try_init(|| self.connection.open(self.cancel.clone()))
+            .await
+    }
+
+    /// Starts to execute a step and does not wait for it.
+    pub fn start(self: &Arc<Self>, step: StepId) {
+        let executor = Arc::clone(self);
+        let task = async move {
+            let state = executor.lowering.state(step);
+            if let Err(error) = executor.solve(&state).await {
+                executor.fail(error);
+            }
+        };
+        let mut running = self.running.lock().expect("no holder of this lock panics");
+        // Finished tasks are taken out on the way, so that a long build does not pile them up.
+        while running.try_join_next().is_some() {}
+        running.spawn(task);
+    }
+
+    /// Executes up to a state; callers with the same state share the work.
+    pub async fn solve(&self, state: &State) -> Result<Solved, EngineError> {
+        let key = state
+            .as_ref()
+            .map(|edge| (edge.vertex.digest.clone(), edge.output));
+        self.solved
+            .get_or_run(key, || self.solve_patiently(state))
+            .await
+    }
+
+    async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
+        let _place = self.places.acquire().await.expect("never closed");
+        let mut tries = 1;
+        loop {
+            match self.build().await?.solve(state).await {
+                Err(error) if tries < TRIES && broke_off(&error) => {
+                    tokio::time::sleep(Duration::from_millis(100) * tries).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits for everything that was started. The first failure is the one that counts.
+    pub async fn settle(&self) -> Result<(), EngineError> {
+        let mut running =
+            std::mem::take(&mut *self.running.lock().expect("no holder of this lock panics"));
+        while let Some(ended) = running.join_next().await {
+            if let Err(e) = ended
+                && e.is_panic()
+            {
+                std::panic::resume_unwind(e.into_panic());
+            }
+        }
+        match self.first_failure() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The failure that stopped the run, if one did.
+    pub fn first_failure(&self) -> Option<EngineError> {
+        self.failure
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    /// Ends the build on the engine.
+    pub async fn finish(&self) -> Result<(), EngineError> {
+        match self.build.get() {
+            Some(build) => build.finish().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the first failure and stops everything else.
+    fn fail(&self, error: EngineError) {
+        let mut failure = self.failure.lock().expect("no holder of this lock panics");
+        if failure.is_none()
+            && !(self.cancel.is_cancelled() && matches!(error, EngineError::Canceled))
+        {
+            *failure = Some(error);
+        }
+        self.cancel.cancel();
+    }
+}
+
+/// Whether the daemon lost its own thread, which is nobody's fault and goes away: its solver is shared by all builds, and
+/// these are the words in which it says that two of them met.
+fn broke_off(error: &EngineError) -> bool {
+    let words = match error {
+        EngineError::Step(failure) if failure.exit_code.is_none() => &failure.message,
+        EngineError::Other(text) => text,
+        _ => return false,
+    };
+    [
+        "flightcontrol",
+        "inconsistent graph state",
+        "failed to get edge",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
+}

@@ -1,0 +1,206 @@
+//! The handful of ways in which a run can fail, and the words for what an engine reports.
+
+use std::fmt::Write as _;
+
+use crate::{
+    diag::Diagnostic,
+    engine::{EngineError, StepFailure},
+};
+
+/// What kind of failure it is; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The command line.
+    Usage,
+    /// A build file.
+    BuildFile,
+    /// A step.
+    Step,
+    /// The machine around: engine capabilities, registry, disk.
+    Environment,
+    /// The engine cannot be reached.
+    EngineUnreachable,
+    /// The engine went away.
+    EngineGone,
+    /// The user stopped it.
+    Canceled,
+    /// A privileged step was not allowed.
+    NotAllowed,
+    /// A program of another processor.
+    ForeignBinary,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The kind.
+    pub kind: FailureKind,
+    /// At least one problem, except for a cancelled run.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Failure {
+    /// A failure with one problem.
+    pub fn new(kind: FailureKind, diagnostic: Diagnostic) -> Self {
+        Self {
+            kind,
+            diagnostics: vec![diagnostic],
+        }
+    }
+
+    /// The user stopped it.
+    pub fn canceled() -> Self {
+        Self {
+            kind: FailureKind::Canceled,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// What an engine reported.
+    pub fn from_engine(error: EngineError) -> Self {
+        let kind = match &error {
+            EngineError::Unreachable { .. } => FailureKind::EngineUnreachable,
+            EngineError::Gone { .. } => FailureKind::EngineGone,
+            EngineError::Canceled => return Self::canceled(),
+            EngineError::Step(failure) if is_foreign_binary(failure) => FailureKind::ForeignBinary,
+            EngineError::Step(_) => FailureKind::Step,
+            EngineError::MissingCapability { .. }
+            | EngineError::Image { .. }
+            | EngineError::Other(_) => FailureKind::Environment,
+        };
+        Self::new(kind, engine_diagnostic(error))
+    }
+}
+
+/// An engine's error in words for a person.
+pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
+    let message = error.to_string();
+    match error {
+        EngineError::Unreachable { .. } => Diagnostic::error("engine-unreachable", message)
+            .hint("start Docker (`dockerd`, or `systemctl start docker`), or name another engine with `--engine`"),
+        EngineError::Gone { .. } => Diagnostic::error("engine-gone", message)
+            .hint("look at the daemon's log (`journalctl -u docker`), then run the same command again"),
+        EngineError::MissingCapability { .. } => Diagnostic::error("missing-capability", message)
+            .hint("use another engine with `--engine`, or leave the feature out"),
+        EngineError::Step(failure) => step_diagnostic(&failure),
+        EngineError::Image { .. } => Diagnostic::error("image", message)
+            .hint("check the name; for a private image log in to its registry first (`docker login`)"),
+        EngineError::Canceled => Diagnostic::error("canceled", message),
+        EngineError::Other(_) => Diagnostic::error("engine", message),
+    }
+}
+
+/// A step's failure: its place, what it wrote last, and what that usually means.
+fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
+    let command = first_line(&failure.label.text);
+    let mut message = match failure.exit_code {
+        Some(code) => format!("`{command}` did not complete successfully: exit code {code}"),
+        None => format!("`{command}` failed: {}", failure.message),
+    };
+    if !failure.label.target.is_empty() {
+        let _ = write!(message, " (in {})", failure.label.target);
+    }
+    let mut diagnostic = Diagnostic::error("step-failed", message);
+    if let Some(at) = &failure.label.at {
+        diagnostic = diagnostic.at(at.clone());
+    }
+    if !failure.tail.is_empty() {
+        let lines = failure.tail.join("\n");
+        diagnostic = diagnostic.with_note(format!("the last lines of its output:\n{lines}"));
+    }
+    match hint(failure) {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
+    }
+}
+
+fn hint(failure: &StepFailure) -> Option<&'static str> {
+    let said = |words: &str| {
+        failure.message.contains(words) || failure.tail.iter().any(|line| line.contains(words))
+    };
+    if is_foreign_binary(failure) {
+        return Some(
+            "the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs",
+        );
+    }
+    match failure.exit_code {
+        Some(137) => {
+            Some("exit code 137 means that the process was killed, mostly because memory ran out")
+        }
+        Some(126 | 127) if said("/bin/sh") && said("no such file") => {
+            Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
+        }
+        Some(127) => {
+            Some("exit code 127 means that a program was not found: is it installed in this image?")
+        }
+        None if said("/bin/sh") && said("no such file or directory") => {
+            Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
+        }
+        None if said("not found") || said("no such file or directory") => Some(
+            "check the path, and that an earlier command of the target or an ignore file does not remove it",
+        ),
+        _ => None,
+    }
+}
+
+fn is_foreign_binary(failure: &StepFailure) -> bool {
+    let said = |text: &String| text.to_ascii_lowercase().contains("exec format error");
+    said(&failure.message) || failure.tail.iter().any(said)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        base::Digest,
+        diag::{Location, SourceFile, Span},
+        events::Label,
+    };
+
+    fn failure(exit_code: Option<i32>, tail: &[&str]) -> StepFailure {
+        let file = Arc::new(SourceFile::new("Buildfile", "t:\n    RUN make\n"));
+        StepFailure {
+            vertex: Digest::of(b"v"),
+            label: Arc::new(Label {
+                target: "+t".into(),
+                text: "RUN make".into(),
+                platform: None,
+                at: Some(Location::new(&file, Span::new(7, 15))),
+            }),
+            exit_code,
+            tail: tail.iter().map(|l| (*l).to_owned()).collect(),
+            message: "process did not complete".into(),
+        }
+    }
+
+    #[test]
+    fn a_failed_step_shows_its_line_its_exit_code_and_its_last_words() {
+        let failed = Failure::from_engine(EngineError::Step(Box::new(failure(Some(2), &["boom"]))));
+        let drawn = crate::diag::render::draw(&failed.diagnostics[0], false);
+        for expected in ["exit code 2", "Buildfile:2:5", "RUN make", "boom", "+t"] {
+            assert!(
+                drawn.contains(expected),
+                "{expected} is missing in\n{drawn}"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_a_missing_shell_and_a_foreign_program_get_their_hints() {
+        assert!(hint(&failure(Some(137), &[])).unwrap().contains("memory"));
+        assert!(
+            hint(&failure(Some(127), &["sh: gcc: not found"]))
+                .unwrap()
+                .contains("installed")
+        );
+        let foreign = failure(Some(1), &["exec /bin/sh: exec format error"]);
+        let failed = Failure::from_engine(EngineError::Step(Box::new(foreign)));
+        assert_eq!(failed.kind, FailureKind::ForeignBinary);
+    }
+}

@@ -1,0 +1,22 @@
+//! The run as a whole: the only room that sees all the others.
+//!
+//! [`build`] interprets, executes what is ready meanwhile, settles the ledger and hands the outputs over. Each of these
+//! is a file here; none of them knows how anything looks on a terminal.
+
+mod build;
+
+mod engines;
+mod executor;
+mod failure;
+mod images;
+mod outputs;
+mod plan;
+mod probe;
+mod request;
+mod syntax_tree;
+
+pub use build::build;
+pub use failure::{Failure, FailureKind};
+pub use plan::{Planned, plan};
+pub use request::{BuildRequest, Goal};
+pub use syntax_tree::syntax_tree;

@@ -1,0 +1,108 @@
+//! Answers the interpreter's questions: by executing a step, or by looking an image up. For a plan, by saying that
+//! nothing is run.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{
+    base::{OnceMap, Platform},
+    diag::Diagnostic,
+    engine::EngineError,
+    graph::plan::StepId,
+    interp::probe::{Answer, BaseImage, Captured, Probe},
+    llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
+    oci::ImageRef,
+};
+
+use super::{executor::Executor, failure::engine_diagnostic, images::Images};
+
+/// Answers by running.
+pub struct Running {
+    /// Runs the steps.
+    pub executor: Arc<Executor>,
+    /// Looks images up.
+    pub images: Images,
+    /// Each image and platform once.
+    pub looked_up: OnceMap<(ImageRef, Platform), Result<BaseImage, Box<Diagnostic>>>,
+}
+
+impl Running {
+    async fn capture(&self, step: StepId, file: &str) -> Result<Vec<u8>, EngineError> {
+        let state = self.executor.lowering().capture(step);
+        let solved = self.executor.solve(&state).await?;
+        self.executor.build().await?.read_file(&solved, file).await
+    }
+
+    async fn status(&self, step: StepId) -> Result<i32, EngineError> {
+        let text = self.capture(step, CAPTURED_STATUS).await?;
+        let text = String::from_utf8_lossy(&text);
+        text.trim().parse().map_err(|_| {
+            EngineError::Other(format!("a condition left `{text}` as its exit status"))
+        })
+    }
+}
+
+fn boxed(error: EngineError) -> Box<Diagnostic> {
+    Box::new(engine_diagnostic(error))
+}
+
+#[async_trait]
+impl Probe for Running {
+    async fn exit_status(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        self.status(step).await.map(Answer::Known).map_err(boxed)
+    }
+
+    async fn output(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        let status = self.status(step).await.map_err(boxed)?;
+        let stdout = self.capture(step, CAPTURED_OUTPUT).await.map_err(boxed)?;
+        Ok(Answer::Known(Captured { status, stdout }))
+    }
+
+    async fn base_image(
+        &self,
+        image: &ImageRef,
+        platform: &Platform,
+    ) -> Result<Answer<BaseImage>, Box<Diagnostic>> {
+        self.looked_up
+            .get_or_run((image.clone(), platform.clone()), || {
+                self.images.look_up(image, platform)
+            })
+            .await
+            .map(Answer::Known)
+    }
+
+    fn ready(&self, step: StepId) {
+        self.executor.start(step);
+    }
+}
+
+/// Answers for a plan: runs nothing. Images are looked up unless that is forbidden.
+pub struct Planning {
+    /// None with `--offline`.
+    pub images: Option<Images>,
+}
+
+#[async_trait]
+impl Probe for Planning {
+    async fn exit_status(&self, _: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    async fn output(&self, _: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    async fn base_image(
+        &self,
+        image: &ImageRef,
+        platform: &Platform,
+    ) -> Result<Answer<BaseImage>, Box<Diagnostic>> {
+        match &self.images {
+            Some(images) => images.look_up(image, platform).await.map(Answer::Known),
+            None => Ok(Answer::Undecided),
+        }
+    }
+
+    fn ready(&self, _: StepId) {}
+}

@@ -1,0 +1,123 @@
+//! What a daemon may ask this side for during a build.
+//!
+//! Each service is one file. Which call goes to which service is decided here by its path, and what is not listed does
+//! not exist.
+
+pub mod auth;
+pub mod files;
+pub mod gomode;
+pub mod health;
+pub mod receive;
+pub mod secrets;
+pub mod tree;
+pub mod trouble;
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bollard_buildkit_proto::{
+    health::health_server::HealthServer,
+    moby::{
+        buildkit::secrets::v1::secrets_server::SecretsServer,
+        filesync::{
+            packet::{file_send_server::FileSendServer, file_sync_server::FileSyncServer},
+            v1::auth_server::AuthServer,
+        },
+    },
+};
+use futures_util::future::BoxFuture;
+use tonic::{Status, body::Body};
+use tower::Service;
+
+pub use secrets::{NoSecrets, SecretSource};
+pub use trouble::Trouble;
+
+use crate::engine::Credentials;
+
+/// Chunks of exported files are as long as the daemon likes, up to this.
+const MESSAGE: usize = 16 << 20;
+
+/// All services.
+#[derive(Clone)]
+pub struct Attached {
+    /// The directories that may be read.
+    pub contexts: Arc<files::Contexts>,
+    /// The directories that may be written.
+    pub exports: Arc<receive::Exports>,
+    /// What went wrong on this side; a daemon reports it badly or not at all.
+    pub trouble: Trouble,
+    health: HealthServer<health::Healthy>,
+    sync: FileSyncServer<files::Files>,
+    send: FileSendServer<receive::Receiver>,
+    auth: AuthServer<auth::Keys>,
+    secrets: SecretsServer<secrets::Vault>,
+}
+
+impl Attached {
+    /// The calls that a daemon is told of.
+    pub const METHODS: [&str; 9] = [
+        "/grpc.health.v1.Health/Check",
+        "/moby.filesync.v1.FileSync/DiffCopy",
+        "/moby.filesync.v1.FileSync/TarStream",
+        "/moby.filesync.v1.FileSend/DiffCopy",
+        "/moby.filesync.v1.Auth/Credentials",
+        "/moby.filesync.v1.Auth/FetchToken",
+        "/moby.filesync.v1.Auth/GetTokenAuthority",
+        "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+        "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    ];
+
+    /// Puts them together.
+    pub fn new(credentials: Arc<dyn Credentials>, secrets: Arc<dyn SecretSource>) -> Self {
+        let trouble = Trouble::default();
+        let contexts = Arc::new(files::Contexts::default());
+        let exports = Arc::new(receive::Exports::default());
+        Self {
+            health: HealthServer::new(health::Healthy),
+            sync: FileSyncServer::new(files::Files {
+                contexts: Arc::clone(&contexts),
+                trouble: trouble.clone(),
+            })
+            .max_decoding_message_size(MESSAGE),
+            send: FileSendServer::new(receive::Receiver {
+                exports: Arc::clone(&exports),
+                trouble: trouble.clone(),
+            })
+            .max_decoding_message_size(MESSAGE),
+            auth: AuthServer::new(auth::Keys { credentials }),
+            secrets: SecretsServer::new(secrets::Vault { source: secrets }),
+            contexts,
+            exports,
+            trouble,
+        }
+    }
+}
+
+impl Service<http::Request<Body>> for Attached {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let path = request.uri().path();
+        let service = path.trim_start_matches('/').split('/').next();
+        match service.unwrap_or_default() {
+            "grpc.health.v1.Health" => self.health.call(request),
+            "moby.filesync.v1.FileSync" => self.sync.call(request),
+            "moby.filesync.v1.FileSend" => self.send.call(request),
+            "moby.filesync.v1.Auth" => self.auth.call(request),
+            "moby.buildkit.secrets.v1.Secrets" => self.secrets.call(request),
+            _ => {
+                let answer = Status::unimplemented(path.to_owned()).into_http();
+                Box::pin(async move { Ok(answer) })
+            }
+        }
+    }
+}

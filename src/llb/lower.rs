@@ -1,0 +1,253 @@
+//! From steps of the plan to vertices: one function for each kind of step.
+//!
+//! The only file of this room that knows the plan. A step is lowered once; steps of equal content become vertices of
+//! equal digest, which an engine executes once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, Owner, Principal, State,
+    exec, image_with, source::ResolveMode,
+};
+use crate::{
+    events::Label,
+    graph::plan::{COPY_TIME, CopyFiles, Keep, Network, Plan, Run, Step, StepId, StepOp},
+};
+
+/// Where the directory that takes a command's exit status and output is mounted.
+const CAPTURE: &str = "/run/bld-capture";
+/// The exit status, in the captured result.
+pub const CAPTURED_STATUS: &str = "/out/status";
+/// Standard output, in the captured result.
+pub const CAPTURED_OUTPUT: &str = "/out/stdout";
+
+/// Runs its arguments and writes down how they ended. The command is a process of its own, so that `exit` in a
+/// condition ends the condition and not the writing down.
+const STATUS_SCRIPT: &str = r#""$@"; echo $? >/run/bld-capture/out/status"#;
+/// The same, with standard output in a file: an engine's log is clipped.
+const OUTPUT_SCRIPT: &str =
+    r#""$@" >/run/bld-capture/out/stdout; echo $? >/run/bld-capture/out/status"#;
+
+/// Lowers the steps of one plan.
+pub struct Lowering {
+    plan: Arc<Plan>,
+    nonce: Nonce,
+    pull: bool,
+    no_cache: bool,
+    lowered: Mutex<HashMap<StepId, Lowered>>,
+}
+
+#[derive(Clone)]
+struct Lowered {
+    state: State,
+    capture: State,
+}
+
+impl Lowering {
+    /// For one build; with `pull`, images in the engine's own store do not count, with `no_cache`, earlier results of
+    /// commands do not.
+    pub fn new(plan: Arc<Plan>, pull: bool, no_cache: bool) -> Self {
+        Self {
+            plan,
+            nonce: Nonce::random(),
+            pull,
+            no_cache,
+            lowered: Mutex::default(),
+        }
+    }
+
+    /// The file system that a step gives.
+    pub fn state(&self, step: StepId) -> State {
+        self.lower(step).state
+    }
+
+    /// What a step that keeps its exit status or its output has written down.
+    pub fn capture(&self, step: StepId) -> State {
+        self.lower(step).capture
+    }
+
+    /// Lowers a step and all it needs, inputs first. A loop, not a recursion: chains may be ten thousand steps long.
+    fn lower(&self, wanted: StepId) -> Lowered {
+        let mut lowered = self.lowered.lock().expect("no holder of this lock panics");
+        let mut open = vec![wanted];
+        while let Some(id) = open.last().copied() {
+            if lowered.contains_key(&id) {
+                open.pop();
+                continue;
+            }
+            let step = self.plan.step(id);
+            let missing: Vec<StepId> = step
+                .op
+                .inputs()
+                .into_iter()
+                .filter(|input| !lowered.contains_key(input))
+                .collect();
+            if missing.is_empty() {
+                let done = self.step(&step, &lowered);
+                lowered.insert(id, done);
+                open.pop();
+            } else {
+                open.extend(missing);
+            }
+        }
+        lowered[&wanted].clone()
+    }
+
+    fn step(&self, step: &Step, done: &HashMap<StepId, Lowered>) -> Lowered {
+        let state_of = |id: &StepId| done[id].state.clone();
+        let label = Arc::clone(&step.label);
+        let state = match &step.op {
+            StepOp::Scratch => None,
+            StepOp::Image(image) => {
+                let mode = if self.pull {
+                    ResolveMode::Pull
+                } else {
+                    ResolveMode::Default
+                };
+                Some(image_with(&image.reference, mode, &step.platform, label))
+            }
+            StepOp::Context(context) => {
+                let local = Local {
+                    dir: context.dir.clone(),
+                    include: context.include.clone(),
+                    exclude: context.exclude.clone(),
+                };
+                Some(local.build(&self.nonce, label))
+            }
+            StepOp::Run(run) => return self.run(run, step, &state_of(&run.on), label),
+            StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),
+            StepOp::MakeDir {
+                on,
+                path,
+                owner,
+                mode,
+            } => {
+                let spec = MakeDir {
+                    parents: true,
+                    owner: owner.as_deref().and_then(owner_of),
+                    ..MakeDir::mode(*mode)
+                };
+                let file = FileOp::on(&state_of(on)).mkdir(path, spec);
+                Some(file.build(label))
+            }
+            StepOp::Decision { .. } | StepOp::Undecided { .. } => {
+                unreachable!("a plan that is executed has nothing undecided: the probe answered")
+            }
+        };
+        Lowered {
+            state,
+            capture: None,
+        }
+    }
+
+    fn run(&self, run: &Run, step: &Step, on: &State, label: Arc<Label>) -> Lowered {
+        let script = match run.keep {
+            Keep::FileSystem => None,
+            Keep::ExitStatus => Some(STATUS_SCRIPT),
+            Keep::Output => Some(OUTPUT_SCRIPT),
+        };
+        let wrapper = script
+            .into_iter()
+            .flat_map(|script| ["/bin/sh", "-c", script, "sh"]);
+        let args = wrapper.map(str::to_owned).chain(run.args.iter().cloned());
+        let mut exec = Exec::new(on, args)
+            .env(run.env.iter().cloned())
+            .cwd(&run.cwd)
+            .user(&run.user)
+            .hosts(&run.hosts)
+            .network(match run.network {
+                Network::Default => exec::Network::Default,
+                Network::None => exec::Network::None,
+            });
+        if run.no_cache || self.no_cache {
+            exec = exec.fresh(&self.nonce);
+        }
+        if script.is_none() {
+            let state = Some(exec.build(&step.platform, label).root());
+            return Lowered {
+                state,
+                capture: None,
+            };
+        }
+        let place = Some(writable_for_all());
+        let mount = Mount::new(CAPTURE, &place, MountKind::Writable { keep: true });
+        let executed = exec.mount(mount).build(&step.platform, label);
+        Lowered {
+            state: on.clone(),
+            capture: executed.output(CAPTURE),
+        }
+    }
+}
+
+/// `user[:group]`. The name `root` needs no look-up in `/etc/passwd`, which `scratch` does not have.
+fn owner_of(text: &str) -> Option<Owner> {
+    let mut owner: Owner = text.parse().ok()?;
+    for principal in [&mut owner.user, &mut owner.group].into_iter().flatten() {
+        if *principal == Principal::Name("root".to_owned()) {
+            *principal = Principal::Id(0);
+        }
+    }
+    Some(owner)
+}
+
+/// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
+/// copying one with a mode does not.
+fn writable_for_all() -> Edge {
+    let label = |text: &str| {
+        Arc::new(Label {
+            target: String::new(),
+            text: text.to_owned(),
+            platform: None,
+            at: None,
+        })
+    };
+    let made = FileOp::on(&None)
+        .mkdir(
+            "/dir",
+            MakeDir {
+                time: Some(COPY_TIME),
+                ..MakeDir::mode(0o755)
+            },
+        )
+        .build(label("place for an answer"));
+    let open = CopyFile {
+        mode: Some(0o777),
+        time: Some(COPY_TIME),
+        ..CopyFile::default()
+    };
+    FileOp::on(&None)
+        .copy(&Some(made), "/dir", "/out", open)
+        .build(label("place for an answer"))
+}
+
+fn copy_files(
+    copy: &CopyFiles,
+    on: &State,
+    state_of: &dyn Fn(&StepId) -> State,
+    label: Arc<Label>,
+) -> State {
+    let mut file = FileOp::on(on);
+    for item in &copy.items {
+        let spec = CopyFile {
+            owner: copy.owner.as_deref().and_then(owner_of),
+            mode: copy.mode,
+            follow: item.follow,
+            contents: item.contents,
+            make_dest: true,
+            wildcard: item.wildcard,
+            allow_missing: item.if_exists,
+            time: (!copy.keep_times).then_some(COPY_TIME),
+            include: Vec::new(),
+            exclude: Vec::new(),
+        };
+        file = file.copy(&state_of(&item.from), &item.source, &item.dest, spec);
+    }
+    if file.is_empty() {
+        on.clone()
+    } else {
+        Some(file.build(label))
+    }
+}

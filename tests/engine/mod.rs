@@ -1,0 +1,16 @@
+//! What every engine has to do, checked on each one that is there.
+//!
+//! The cases stand in `tests/engine/`. A daemon is used where `BLD_TEST_SERVICES` is set (`dev/services env` prints what
+//! else is needed); otherwise the cases are skipped loudly, or fail if `BLD_TEST_REQUIRE` is `1`.
+
+#![expect(clippy::print_stderr, reason = "a skipped case is said aloud")]
+
+mod cache;
+mod cancel;
+mod context;
+mod export;
+mod figures;
+mod image;
+mod loss;
+mod site;
+mod step;

@@ -1,0 +1,153 @@
+//! What the cases build with: an engine, a build, and short ways to say things.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use bld::{
+    base::Platform,
+    engine::{
+        Build, BuildRequest, Credential, Credentials, Engine,
+        buildkit::{Address, BuildKit, dial::Peer},
+    },
+    events::{Event, EventSink, Label},
+    llb::{Edge, Exec, Local, Nonce, State, image},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Everything that was reported.
+#[derive(Default)]
+pub struct Heard(pub Mutex<Vec<Event>>);
+
+impl EventSink for Heard {
+    fn emit(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// Knows nothing, and remembers who asked.
+#[derive(Default)]
+pub struct Asked(pub Mutex<Vec<String>>);
+
+#[async_trait::async_trait]
+impl Credentials for Asked {
+    async fn credential(&self, registry: &str) -> Credential {
+        self.0.lock().unwrap().push(registry.to_owned());
+        match std::env::var("BLD_TEST_REGISTRY_AUTH") {
+            Ok(host) if host == registry => Credential::Basic {
+                user: std::env::var("BLD_TEST_REGISTRY_USER").unwrap_or_default(),
+                password: bld::base::Secret::new(
+                    std::env::var("BLD_TEST_REGISTRY_PASSWORD").unwrap_or_default(),
+                ),
+            },
+            _ => Credential::None,
+        }
+    }
+}
+
+pub struct Site {
+    pub engine: BuildKit,
+    pub heard: Arc<Heard>,
+    pub asked: Arc<Asked>,
+    pub cancel: CancellationToken,
+    pub nonce: Nonce,
+    pub linux: Platform,
+    pub registry: String,
+}
+
+/// None where no daemon is to be used.
+pub async fn site() -> Option<Site> {
+    if std::env::var_os("BLD_TEST_SERVICES").is_none() {
+        let required = std::env::var("BLD_TEST_REQUIRE").is_ok_and(|v| v == "1");
+        assert!(
+            !required,
+            "BLD_TEST_REQUIRE is 1 and BLD_TEST_SERVICES is not set"
+        );
+        eprintln!("SKIPPED: BLD_TEST_SERVICES is not set, so there is no daemon to test with");
+        return None;
+    }
+    let docker = std::env::var("BLD_TEST_DOCKER")
+        .unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let address = Address::parse(Peer::Docker, &docker).unwrap();
+    let engine = BuildKit::connect(address).await.unwrap();
+    Some(Site {
+        linux: engine.describe().native.clone(),
+        engine,
+        heard: Arc::default(),
+        asked: Arc::default(),
+        cancel: CancellationToken::new(),
+        nonce: Nonce::random(),
+        registry: std::env::var("BLD_TEST_REGISTRY").unwrap_or("127.0.0.1:5000".to_owned()),
+    })
+}
+
+pub fn label(text: &str) -> Arc<Label> {
+    Arc::new(Label {
+        target: "+test".to_owned(),
+        text: text.to_owned(),
+        platform: None,
+        at: None,
+    })
+}
+
+impl Site {
+    pub fn request(&self) -> BuildRequest {
+        BuildRequest {
+            credentials: Arc::clone(&self.asked) as Arc<dyn Credentials>,
+            events: Arc::clone(&self.heard) as Arc<dyn EventSink>,
+            cancel: self.cancel.clone(),
+            no_cache: false,
+            cache_from: Vec::new(),
+        }
+    }
+
+    pub async fn open(&self) -> Box<dyn Build> {
+        self.engine.open(self.request()).await.unwrap()
+    }
+
+    pub fn busybox(&self) -> State {
+        let name = format!("{}/library/busybox:1.36", self.registry);
+        Some(image(&name, &self.linux, label("FROM busybox:1.36")))
+    }
+
+    /// A command whose file system is kept.
+    pub fn sh(&self, on: &State, script: &str) -> State {
+        let run = Exec::new(on, ["/bin/sh", "-c", script]);
+        Some(
+            run.build(&self.linux, label(&format!("RUN {script}")))
+                .root(),
+        )
+    }
+
+    pub fn local(&self, dir: &Path, include: &[&str], exclude: &[&str]) -> Edge {
+        let own = |list: &[&str]| list.iter().map(|&s| s.to_owned()).collect();
+        let files = Local {
+            dir: dir.to_owned(),
+            include: own(include),
+            exclude: own(exclude),
+        };
+        files.build(&self.nonce, label("context"))
+    }
+
+    /// Text that no test used before: nothing of it is in the daemon's cache.
+    pub fn unique(&self) -> &str {
+        self.nonce.as_str()
+    }
+}
+
+pub async fn docker() -> bollard::Docker {
+    let address = std::env::var("BLD_TEST_DOCKER");
+    let address = address.unwrap_or("unix:///var/run/docker.sock".to_owned());
+    let docker = bollard::Docker::connect_with_unix(&address, 20, bollard::API_DEFAULT_VERSION);
+    docker.unwrap().negotiate_version().await.unwrap()
+}
+
+pub async fn remove_image(name: &str) {
+    let options = None::<bollard::query_parameters::RemoveImageOptions>;
+    docker()
+        .await
+        .remove_image(name, options, None)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,203 @@
+//! Bad input: each gets a message worth reading, the right exit code, and leaves nothing behind.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::harness::{Bld, services};
+
+const SMALL: &str = "VERSION 0.8\nFROM busybox:1.36\nimage:\n    RUN true\ntest:\n    RUN false\n";
+
+#[test]
+fn an_unknown_target_gets_the_nearest_name() {
+    let ran = Bld::with(SMALL).fails(1, &["+imgae"]);
+    ran.says("target `imgae` not found in `Buildfile`")
+        .says("did you mean `+image`?");
+}
+
+#[test]
+fn a_misspelt_option_gets_the_nearest_one() {
+    let ran = Bld::with(SMALL).fails(1, &["--pussh", "+image"]);
+    ran.says("unknown flag `--pussh`")
+        .says("did you mean `--push`?");
+}
+
+#[test]
+fn an_option_behind_the_target_is_told_where_it_belongs() {
+    Bld::with(SMALL)
+        .fails(1, &["+image", "--push"])
+        .says("go in front of it");
+}
+
+#[test]
+fn a_misspelt_flag_of_a_command_is_shown_with_line_and_caret() {
+    let ran = Bld::with("VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN --no-cahce true\n")
+        .fails(1, &["+t"]);
+    ran.says("Buildfile:4:9")
+        .says("RUN --no-cahce true")
+        .says("^")
+        .says("did you mean `--no-cache`?");
+}
+
+#[test]
+fn a_cycle_is_an_error_with_its_path_and_not_a_hang() {
+    let bld = Bld::with(
+        "VERSION 0.8\na:\n    BUILD +b\nb:\n    BUILD +c\nc:\n    FROM +a\nself:\n    BUILD +self\n",
+    );
+    let ran = bld.fails(1, &["+a"]);
+    ran.says("infinite").says("+a").says("+b").says("+c");
+    bld.fails(1, &["+self"]).says("infinite");
+}
+
+#[test]
+fn a_directory_without_a_build_file_is_told_what_was_looked_for() {
+    let ran = Bld::new().fails(1, &["+t"]);
+    ran.says("no build file found")
+        .says("Buildfile")
+        .says("Earthfile");
+    let ran = Bld::with("VERSION 0.8\nt:\n    BUILD ./nowhere+x\n").fails(1, &["+t"]);
+    ran.says("Buildfile:3:").says("nowhere");
+}
+
+#[test]
+fn no_version_is_an_error_that_names_the_file() {
+    Bld::with("FROM busybox\n")
+        .fails(1, &["+base"])
+        .says("no version specified in");
+    Bld::with("")
+        .fails(1, &["+base"])
+        .says("no version specified in");
+}
+
+#[test]
+fn a_file_that_copy_wants_and_that_is_not_there_is_shown_at_its_line() {
+    let Some(services) = services("missing file") else {
+        return;
+    };
+    let bld =
+        Bld::with("VERSION 0.8\nFROM busybox:1.36\nt:\n    COPY nothing.txt .\n").on(&services);
+    bld.fails(1, &["+t"])
+        .says("Buildfile:4:")
+        .says("nothing.txt")
+        .says("not found");
+}
+
+#[test]
+fn a_failing_command_shows_its_line_its_exit_code_and_its_last_words() {
+    let Some(services) = services("failing command") else {
+        return;
+    };
+    let bld =
+        Bld::with("VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo one; echo two >&2; exit 42\n")
+            .on(&services);
+    let ran = bld.fails(1, &["+t"]);
+    ran.says("exit code 42")
+        .says("Buildfile:4:5")
+        .says("two")
+        .says("+t");
+}
+
+#[test]
+fn a_context_that_cannot_be_read_names_the_file() {
+    let Some(services) = services("unreadable context") else {
+        return;
+    };
+    let bld = Bld::with("VERSION 0.8\nFROM busybox:1.36\nt:\n    COPY loop .\n").on(&services);
+    // Root reads everything; a link that leads to itself is unreadable for root, too.
+    std::os::unix::fs::symlink("loop", bld.path("loop")).expect("a link");
+    bld.fails(1, &["+t"]).says("loop");
+}
+
+#[test]
+fn an_engine_that_is_not_there_gives_its_address_and_exit_code_6() {
+    let bld = Bld::with(SMALL).env("BLD_ENGINE", "unix:///nowhere/docker.sock");
+    bld.fails(6, &["+image"])
+        .says("unix:///nowhere/docker.sock")
+        .says("hint");
+}
+
+#[test]
+fn a_full_disk_at_as_local_leaves_nothing_half_written() {
+    let Some(services) = services("full disk") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN head -c 3000000 /dev/zero > /big\n    SAVE ARTIFACT /big AS LOCAL small/big\n",
+    )
+    .on(&services);
+    let small = bld.path("small");
+    std::fs::create_dir(&small).expect("a mount point");
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(&small)
+        .status()
+        .is_ok_and(|s| s.success());
+    assert!(
+        mounted || std::env::var_os("BLD_TEST_REQUIRE").is_none(),
+        "mounting needs root"
+    );
+    if !mounted {
+        eprintln!("SKIPPED: a full disk needs the right to mount");
+        return;
+    }
+    let ran = bld.run(&["+t"]);
+    let left: Vec<_> = std::fs::read_dir(&small).expect("readable").collect();
+    let _ = std::process::Command::new("umount").arg(&small).status();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    ran.says("small/big").says("No space left");
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn ctrl_c_stops_the_daemon_too_and_leaves_nothing_behind() {
+    let Some(services) = services("ctrl-c") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN --no-cache sleep 97\n    SAVE ARTIFACT /etc/passwd AS LOCAL never\n",
+    )
+    .on(&services);
+    let child = bld
+        .command(&["+t"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("bld starts");
+    wait_for(|| sleeping("97"), "the step runs");
+    let begun = Instant::now();
+    let pid = child.id().to_string();
+    let _ = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    let ran = bld.ran(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(5), "at once");
+    wait_for(|| !sleeping("97"), "the step is gone");
+    assert!(!bld.path("never").exists());
+}
+
+/// Whether a `sleep` of so many seconds runs anywhere on this machine.
+fn sleeping(seconds: &str) -> bool {
+    let wanted = format!("sleep\0{seconds}\0");
+    std::fs::read_dir("/proc")
+        .expect("/proc")
+        .flatten()
+        .any(|entry| {
+            std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+        })
+}
+
+fn wait_for(condition: impl Fn() -> bool, what: &str) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < until, "waited too long until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_command_of_a_later_version_says_so_at_its_line() {
+    let ran = Bld::with("VERSION 0.8\nt:\n    LOCALLY\n    RUN true\n").fails(1, &["+t"]);
+    ran.says("Buildfile:3:5").says("LOCALLY");
+}

@@ -1,0 +1,144 @@
+//! The daemons and registries that `dev/services` starts. A test that needs them says loudly that it is skipped where
+//! they are not there; with `BLD_TEST_REQUIRE=1`, as in CI, that is a failure.
+
+use std::env;
+
+use bollard::{
+    API_DEFAULT_VERSION, Docker as Client,
+    query_parameters::{
+        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    },
+};
+use tokio::runtime::Runtime;
+
+/// Addresses of what runs.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The Docker daemon, `unix:///…`.
+    pub docker: String,
+    /// A second, empty daemon.
+    pub docker_second: String,
+    /// The registry, `127.0.0.1:5000`.
+    pub registry: String,
+    /// The registry that wants a login.
+    pub registry_auth: String,
+    /// bld's config file with the mirror for Docker Hub.
+    pub config: String,
+}
+
+/// The services, or the word that a test is skipped.
+pub fn services(test: &str) -> Option<Services> {
+    let get = |name: &str| env::var(name).unwrap_or_default();
+    if get("BLD_TEST_SERVICES") != "1" {
+        assert!(
+            get("BLD_TEST_REQUIRE") != "1",
+            "`{test}` needs the services of `dev/services`, and nothing may be skipped here"
+        );
+        eprintln!("SKIPPED: {test} needs `eval \"$(dev/services env)\"`");
+        return None;
+    }
+    Some(Services {
+        docker: get("BLD_TEST_DOCKER"),
+        docker_second: get("BLD_TEST_DOCKER_SECOND"),
+        registry: get("BLD_TEST_REGISTRY"),
+        registry_auth: get("BLD_TEST_REGISTRY_AUTH"),
+        config: get("BLD_CONFIG"),
+    })
+}
+
+/// A daemon, asked from outside of bld.
+pub struct Docker {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Docker {
+    /// Connects to `unix:///…`.
+    pub fn at(address: &str) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let client = {
+            let _inside = runtime.enter();
+            Client::connect_with_unix(address, 60, API_DEFAULT_VERSION).expect("a daemon")
+        };
+        let client = runtime
+            .block_on(client.negotiate_version())
+            .expect("a version in common");
+        Self { runtime, client }
+    }
+
+    /// What the daemon says of an image; none if it is not there.
+    pub fn image(&self, name: &str) -> Option<bollard::models::ImageInspect> {
+        self.runtime.block_on(self.client.inspect_image(name)).ok()
+    }
+
+    /// The image's id.
+    #[track_caller]
+    pub fn image_id(&self, name: &str) -> String {
+        self.image(name)
+            .and_then(|i| i.id)
+            .unwrap_or_else(|| panic!("no image `{name}`"))
+    }
+
+    /// Removes an image if it is there.
+    pub fn remove_image(&self, name: &str) {
+        let options = RemoveImageOptionsBuilder::default().force(true).build();
+        let _ = self
+            .runtime
+            .block_on(self.client.remove_image(name, Some(options), None));
+    }
+
+    /// Pulls an image.
+    #[track_caller]
+    pub fn pull(&self, name: &str) {
+        use futures_util::TryStreamExt as _;
+        let options = bollard::query_parameters::CreateImageOptionsBuilder::default()
+            .from_image(name)
+            .build();
+        let pulled = self.runtime.block_on(
+            self.client
+                .create_image(Some(options), None, None)
+                .try_collect::<Vec<_>>(),
+        );
+        pulled.unwrap_or_else(|e| panic!("pull {name}: {e}"));
+    }
+
+    /// Runs a container of an image while `work` talks to it at its address.
+    #[track_caller]
+    pub fn with_container<T>(&self, image: &str, work: impl FnOnce(&str) -> T) -> T {
+        let name = format!("bld-test-{}-{}", std::process::id(), image.len());
+        let body = bollard::models::ContainerCreateBody {
+            image: Some(image.to_owned()),
+            ..Default::default()
+        };
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let address = self.runtime.block_on(async {
+            self.client
+                .create_container(Some(options), body)
+                .await
+                .expect("a container");
+            self.client
+                .start_container(&name, None)
+                .await
+                .expect("a running container");
+            let inspected = self
+                .client
+                .inspect_container(&name, None)
+                .await
+                .expect("it is there");
+            let networks = inspected
+                .network_settings
+                .and_then(|n| n.networks)
+                .unwrap_or_default();
+            networks
+                .into_values()
+                .filter_map(|n| n.ip_address)
+                .find(|ip| !ip.is_empty())
+        });
+        let result = work(&address.expect("the container has an address"));
+        let force = RemoveContainerOptionsBuilder::default().force(true).build();
+        let _ = self
+            .runtime
+            .block_on(self.client.remove_container(&name, Some(force)));
+        result
+    }
+}
