@@ -302,3 +302,16 @@ async fn flags_of_save_artifact_reach_the_copy() {
     s3 +t: copy s2 s0:/b -> /b if-exists no-follow keep-own keep-ts
     ");
 }
+
+#[tokio::test]
+async fn what_a_wait_block_saves_takes_effect_at_its_end() {
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  SAVE IMAGE whole\n  WAIT\n    BUILD +a\n    WAIT\n      SAVE IMAGE inner\n      FROM +b\n    END\n    SAVE IMAGE outer\n  END\n  BUILD +b\n  BUILD +a\na:\n  SAVE IMAGE a\n  WAIT\n    SAVE ARTIFACT x AS LOCAL x\n  END\nb:\n  SAVE IMAGE b\n";
+    let ran = Case::new(text).run("+t").await.ok();
+    let mut ends = ran.asked;
+    ends.sort();
+    insta::assert_snapshot!(ends.join("\n"), @r"
+    end 1: SAVE IMAGE outer, SAVE IMAGE a
+    end 2: SAVE IMAGE inner
+    end 3: SAVE ARTIFACT x AS LOCAL x
+    ");
+}

@@ -113,6 +113,10 @@ async fn a_chain_of_ten_thousand_targets_needs_no_stack() {
     text.push_str("t10000:\n  SAVE IMAGE x\n");
     let ran = Case::new(&text).run("+t0").await.ok();
     assert_eq!(ran.ledger.visits().len(), 10_002);
+    let settled = ran
+        .ledger
+        .settle(crate::graph::ledger::OutputMode::default());
+    assert_eq!(settled[0].chain.len(), 10_001);
 }
 
 #[tokio::test]
