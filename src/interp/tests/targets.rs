@@ -318,3 +318,34 @@ async fn a_mistake_counts_where_it_is_executed_and_all_of_a_recipe_are_told_toge
       hint: write an IPv4 or IPv6 address
     "#);
 }
+
+/// A graph in which everything needs everything further down, in every way there is.
+fn tangle(size: usize, last: &str) -> String {
+    let mut text = "VERSION 0.8\nFROM scratch\n".to_owned();
+    for n in 0..size {
+        text.push_str(&format!("t{n}:\n"));
+        for (step, line) in [
+            (1, "BUILD +t"),
+            (7, "FROM +t"),
+            (3, "BUILD --pass-args +t"),
+            (2, "FROM +t"),
+        ] {
+            if n + step < size {
+                text.push_str(&format!("  {line}{}\n", n + step));
+            }
+        }
+    }
+    text + last
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_targets_at_once_end_with_a_result_or_with_the_cycle_that_they_form() {
+    for _ in 0..20 {
+        let ran = Case::new(&tangle(60, "")).run("+t0").await.ok();
+        assert_eq!(ran.ledger.visits().len(), 61);
+        for last in ["  BUILD +t3\n", "  FROM +t40\n", "  BUILD +t0\n"] {
+            let error = Case::new(&tangle(60, last)).run("+t0").await.error();
+            assert!(error.contains("infinite recursion detected"), "{error}");
+        }
+    }
+}
