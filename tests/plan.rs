@@ -1,76 +1,104 @@
-//! `bld plan` and `bld check`: what they say without running a step.
+//! A corpus of projects: each folder of `testdata/plan` is interpreted without running anything, and its plan and its
+//! outputs are compared with the file `plan.snap` beside it.
+//!
+//! A folder holds a build file, whatever files it copies, and optionally `target` (default `+all`), `args` (one
+//! `NAME=value` a line) and `push` (empty). `INSTA_UPDATE=always` writes new snapshots.
 
-use crate::harness::Bld;
+use std::{fs, path::Path, sync::Arc};
 
-const CHAINS: &str = "\
-VERSION 0.8
-all:
-    BUILD +image
-    BUILD +report
-base-image:
-    FROM scratch
-    SAVE IMAGE --push only/base:1
-image:
-    FROM +base-image
-    SAVE IMAGE --push mine/image:1
-files:
-    FROM scratch
-    COPY Buildfile /
-    SAVE ARTIFACT /Buildfile AS LOCAL out/Buildfile
-report:
-    FROM scratch
-    COPY +files/Buildfile /
-    SAVE IMAGE
-    SAVE IMAGE mine/report:1
-";
+use async_trait::async_trait;
+use bld::{
+    diag::Diagnostic,
+    events::NoEvents,
+    graph::{Ledger, Plan, StepId, TargetRef, dump, ledger::OutputMode},
+    interp::{
+        Probe, Request,
+        probe::{Answer, BaseImage, Captured},
+        run,
+    },
+    oci::ImageRef,
+};
 
-#[test]
-fn a_plan_says_of_every_output_whether_it_counts_and_why_not() {
-    let ran = Bld::with(CHAINS).ok(&["plan", "--offline", "+all"]);
-    insta::assert_snapshot!(ran.stdout);
+/// Knows nothing.
+struct Nothing;
+
+#[async_trait]
+impl Probe for Nothing {
+    async fn exit_status(&self, _: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    async fn output(&self, _: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    async fn base_image(
+        &self,
+        _: &ImageRef,
+        _: &bld::base::Platform,
+    ) -> Result<Answer<BaseImage>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    fn ready(&self, _: StepId) {}
 }
 
-#[test]
-fn a_plan_follows_both_ways_of_a_condition_and_runs_nothing() {
-    let bld = Bld::with(
-        "VERSION 0.8\nt:\n    FROM busybox:1.36\n    IF [ -f /x ]\n        SAVE IMAGE then:1\n    ELSE\n        RUN echo other\n        SAVE IMAGE else:1\n    END\n    RUN echo after\n",
-    );
-    let ran = bld.ok(&["plan", "--offline", "+t"]);
-    insta::assert_snapshot!(ran.stdout);
+fn text(dir: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(dir.join(name)).ok()
 }
 
-#[test]
-fn a_plan_is_stable_json() {
-    let ran = Bld::with(CHAINS).ok(&["--push", "plan", "--offline", "--json", "+image"]);
-    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
-    assert_eq!(plan["version"], 1);
-    insta::assert_json_snapshot!(plan["outputs"]);
-}
-
-#[test]
-fn the_tour_of_the_language_is_checked_and_planned() {
-    let bld = Bld::new().file("Buildfile.example", include_str!("../Buildfile.example"));
-    bld.ok(&["check", "Buildfile.example"])
-        .says("1 file checked, no errors");
-    let ran = bld.ok(&["plan", "--offline", "-f", "Buildfile.example", "+all"]);
-    assert!(ran.stdout.contains("bld-example:latest"), "{}", ran.stdout);
-}
-
-#[test]
-fn check_reports_all_problems_of_all_files_at_once() {
-    let bld = Bld::with(
-        "VERSION 0.8\nFROM busybox\nt:\n    RUN --puhs x\n    BUILD +typo\n    BUILD ./lib+part\n    COPY ./nowhere+x/y .\ntypos:\n    RUN true\n",
+async fn planned(dir: &Path) -> String {
+    let target = text(dir, "target").unwrap_or_else(|| "+all".to_owned());
+    let root = TargetRef::parse(target.trim()).expect("`target` holds a reference");
+    let mut request = Request::new(root, dir);
+    request.native = "linux/amd64".parse().expect("a platform");
+    request.user = request.native.clone();
+    request.push = dir.join("push").exists();
+    for line in text(dir, "args").unwrap_or_default().lines() {
+        let (name, value) = line.split_once('=').expect("`args` holds NAME=value");
+        request.args.push((name.to_owned(), value.to_owned()));
+    }
+    let mode = OutputMode {
+        push: request.push,
+        ..OutputMode::default()
+    };
+    let (plan, ledger) = (Arc::new(Plan::default()), Arc::new(Ledger::default()));
+    let result = run(
+        request,
+        Arc::clone(&plan),
+        Arc::clone(&ledger),
+        Arc::new(Nothing),
+        Arc::new(NoEvents),
     )
-    .file("lib/Buildfile", "VERSION 0.8\nFROM busybox\npart:\n    SAVE IMGAE x\n");
-    let ran = bld.fails(1, &["check"]);
-    ran.says("`--puhs`")
-        .says("`--push`")
-        .says("did you mean `+typos`")
-        .says("nowhere")
-        .says("lib/Buildfile:4:5")
-        .says("2 files checked, 4 errors");
-    let json = bld.fails(1, &["check", "--json"]);
-    let report: serde_json::Value = serde_json::from_str(&json.stdout).expect("it is JSON");
-    assert_eq!(report["problems"].as_array().map(Vec::len), Some(4));
-    assert_eq!(report["files"].as_array().map(Vec::len), Some(2));
+    .await;
+    match result {
+        Ok(_) => format!(
+            "{}\n{}",
+            dump::plan(&plan),
+            dump::ledger(&ledger, &plan, mode)
+        ),
+        Err(errors) => {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        }
+    }
+}
+
+#[test]
+fn every_project_of_the_corpus_has_its_plan() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/plan");
+    let mut cases: Vec<_> = fs::read_dir(corpus)
+        .expect("the corpus is there")
+        .map(|entry| entry.expect("can be listed").path())
+        .collect();
+    cases.sort();
+    for dir in cases {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&dir);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let planned = runtime.block_on(planned(&dir));
+        settings.bind(|| insta::assert_snapshot!("plan", planned));
+    }
 }

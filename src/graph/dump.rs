@@ -18,10 +18,9 @@ use crate::base::Digest;
 /// New numbers for steps.
 type Numbers = HashMap<StepId, String>;
 
-/// One line for each step: `s2 +build: run s1 ["/bin/sh", "-c", "make"] A=1`.
+/// One line for each step: `s2 +build: run s1 ["/bin/sh", "-c", "make"] A=1`. Equal steps of one statement are one line.
 pub fn plan(plan: &Plan) -> String {
-    let order = order(plan);
-    let numbers = numbers(&order);
+    let (order, numbers) = order(plan);
     let mut text = String::new();
     for id in order {
         let step = plan.step(id);
@@ -38,13 +37,8 @@ pub fn plan(plan: &Plan) -> String {
     text
 }
 
-fn numbers(order: &[StepId]) -> Numbers {
-    let numbered = order.iter().enumerate();
-    numbered.map(|(n, id)| (*id, format!("s{n}"))).collect()
-}
-
 /// The steps in an order that does not depend on when they were found: inputs first, then by target, place and content.
-pub fn order(plan: &Plan) -> Vec<StepId> {
+fn order(plan: &Plan) -> (Vec<StepId>, Numbers) {
     let steps = plan.snapshot();
     let mut digests = Numbers::new();
     let mut waiting: HashMap<StepId, usize> = HashMap::new();
@@ -75,8 +69,13 @@ pub fn order(plan: &Plan) -> Vec<StepId> {
         }
     }
     let mut order = Vec::with_capacity(steps.len());
-    while let Some(Reverse((_, id))) = ready.pop() {
-        order.push(id);
+    let (mut numbers, mut given) = (Numbers::new(), HashMap::new());
+    while let Some(Reverse((key, id))) = ready.pop() {
+        let number = given.entry(key).or_insert_with(|| {
+            order.push(id);
+            format!("s{}", order.len() - 1)
+        });
+        numbers.insert(id, number.clone());
         for user in users.remove(&id).unwrap_or_default() {
             if let Some(left) = waiting.get_mut(&user) {
                 *left -= 1;
@@ -86,7 +85,7 @@ pub fn order(plan: &Plan) -> Vec<StepId> {
             }
         }
     }
-    order
+    (order, numbers)
 }
 
 fn op(op: &StepOp, n: &Numbers) -> String {
@@ -203,7 +202,7 @@ fn item(item: &CopyItem, n: &Numbers) -> String {
 
 /// One line for each output with its fate and the way to it.
 pub fn ledger(ledger: &Ledger, plan: &Plan, mode: OutputMode) -> String {
-    let numbers = numbers(&order(plan));
+    let (_, numbers) = order(plan);
     let mut text = String::new();
     for settled in ledger.settle(mode) {
         let _ = writeln!(text, "{}", output(ledger, &settled, &numbers));

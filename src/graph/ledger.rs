@@ -14,6 +14,10 @@ use crate::{base::Platform, diag::Location, graph::plan::StepId, oci::ImageConfi
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VisitId(pub u32);
 
+/// A `WAIT` block as it was executed; 0 is the one around the whole build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WaitId(pub u32);
+
 /// What a visit is called.
 #[derive(Debug, Clone)]
 pub struct Visit {
@@ -234,9 +238,20 @@ struct Entries {
     visits: Vec<Visit>,
     links: Vec<Link>,
     outputs: Vec<Output>,
+    /// For each link and each output the innermost `WAIT` block around its statement.
+    link_blocks: Vec<WaitId>,
+    output_blocks: Vec<WaitId>,
+    blocks: u32,
 }
 
 impl Ledger {
+    /// Numbers a `WAIT` block.
+    pub fn wait_block(&self) -> WaitId {
+        let mut entries = self.lock();
+        entries.blocks += 1;
+        WaitId(entries.blocks)
+    }
+
     /// Opens a visit.
     pub fn visit(&self, visit: Visit) -> VisitId {
         let mut entries = self.lock();
@@ -249,14 +264,18 @@ impl Ledger {
         self.lock().visits[visit.0 as usize].args = args;
     }
 
-    /// Writes down a way.
-    pub fn link(&self, link: Link) {
-        self.lock().links.push(link);
+    /// Writes down a way; `block` is the innermost `WAIT` around the statement in its own recipe.
+    pub fn link(&self, link: Link, block: WaitId) {
+        let mut entries = self.lock();
+        entries.links.push(link);
+        entries.link_blocks.push(block);
     }
 
-    /// Writes down an output.
-    pub fn output(&self, output: Output) {
-        self.lock().outputs.push(output);
+    /// Writes down an output; `block` is the innermost `WAIT` around the statement in its own recipe.
+    pub fn output(&self, output: Output, block: WaitId) {
+        let mut entries = self.lock();
+        entries.outputs.push(output);
+        entries.output_blocks.push(block);
     }
 
     /// What a visit is called.
@@ -292,10 +311,22 @@ impl Ledger {
     /// Decides every output by section 5.1 of the language. Outputs are in the order of their targets' chains, within a
     /// target in the order of the file.
     pub fn settle(&self, mode: OutputMode) -> Vec<Settled> {
+        let settled = self.settle_all(mode).into_iter();
+        settled.map(|(_, settled)| settled).collect()
+    }
+
+    /// The same for the outputs that take effect at the end of one `WAIT` block.
+    pub fn settle_block(&self, block: WaitId, mode: OutputMode) -> Vec<Settled> {
+        let settled = self.settle_all(mode).into_iter();
+        let own = settled.filter(|(of, _)| *of == block);
+        own.map(|(_, settled)| settled).collect()
+    }
+
+    fn settle_all(&self, mode: OutputMode) -> Vec<(WaitId, Settled)> {
         let entries = self.lock().clone();
         let ways = Ways::find(&entries);
-        let mut settled: Vec<(usize, Settled)> = Vec::with_capacity(entries.outputs.len());
-        for output in &entries.outputs {
+        let mut settled = Vec::with_capacity(entries.outputs.len());
+        for (output, block) in entries.outputs.iter().zip(&entries.output_blocks) {
             let way = ways.best(output.owner);
             let reached = if mode.every_visit {
                 Verdict::Counts
@@ -308,21 +339,29 @@ impl Ledger {
             };
             let is_root = matches!(way.links.as_slice(), [link] if link.kind == LinkKind::Root);
             let (local, push) = judge(output, &reached, is_root, mode);
-            let chain = way.links.clone();
-            settled.push((
-                way.order,
-                Settled {
-                    output: output.clone(),
-                    chain,
-                    local,
-                    push,
-                },
-            ));
+            let entry = Settled {
+                output: output.clone(),
+                chain: way.links,
+                local,
+                push,
+            };
+            settled.push((way.order, way.block.inside(*block), entry));
         }
-        settled.sort_by_key(|(order, s)| (*order, s.output.owner, s.output.at.span.start));
-        let mut settled: Vec<Settled> = settled.into_iter().map(|(_, s)| s).collect();
+        settled.sort_by_key(|(order, _, s)| (*order, s.output.owner, s.output.at.span.start));
+        let mut settled: Vec<_> = settled.into_iter().map(|(_, b, s)| (b, s)).collect();
         later_statement_wins(&mut settled);
         settled
+    }
+}
+
+impl WaitId {
+    /// The innermost of this block and one inside it; none is inside where the number is 0.
+    fn inside(self, inner: Self) -> Self {
+        if inner == Self::default() {
+            self
+        } else {
+            inner
+        }
     }
 }
 
@@ -371,33 +410,49 @@ fn judge(
 }
 
 /// Of two artifacts of one target that go to the same place, the later statement wins.
-fn later_statement_wins(settled: &mut [Settled]) {
+fn later_statement_wins(settled: &mut [(WaitId, Settled)]) {
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for index in 0..settled.len() {
-        let OutputKind::Artifact(artifact) = &settled[index].output.kind else {
+        let OutputKind::Artifact(artifact) = &settled[index].1.output.kind else {
             continue;
         };
-        if settled[index].local != Verdict::Counts || artifact.dest.ends_with('/') {
+        if settled[index].1.local != Verdict::Counts || artifact.dest.ends_with('/') {
             continue;
         }
         if let Some(earlier) = last.insert(artifact.dest.clone(), index)
-            && settled[earlier].output.owner == settled[index].output.owner
+            && settled[earlier].1.output.owner == settled[index].1.output.owner
         {
-            let by = settled[index].output.at.clone();
-            settled[earlier].local = Verdict::No(Reason::Replaced { by });
+            let by = settled[index].1.output.at.clone();
+            settled[earlier].1.local = Verdict::No(Reason::Replaced { by });
         }
     }
 }
 
 /// The best way from the root to every visit: unbroken before undecided before broken, then the shortest.
-struct Ways(Vec<Option<Way>>);
+///
+/// A visit knows the last link of its way; the rest is the way of the visit from which the link comes. That ends, because
+/// the rank of a way is never better than that of its beginning, and only a better rank replaces a link.
+struct Ways<'a> {
+    entries: &'a Entries,
+    last: Vec<Option<Last>>,
+}
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    link: usize,
+    rank: Rank,
+    /// Position in the walk from the root; puts outputs in a stable order.
+    order: usize,
+}
+
+/// Whether a way is broken, and whether it is undecided.
+type Rank = (bool, bool);
+
 struct Way {
     links: Vec<Link>,
     broken: Option<LinkKind>,
     undecided: Option<StepId>,
-    /// Position in the walk from the root; puts outputs in a stable order.
+    block: WaitId,
     order: usize,
 }
 
@@ -409,66 +464,75 @@ impl Way {
             (None, None) => Verdict::Counts,
         }
     }
+}
 
-    fn rank(&self) -> (bool, bool) {
-        (self.broken.is_some(), self.undecided.is_some())
+impl LinkKind {
+    /// Whether outputs behind it take effect.
+    fn keeps(self) -> bool {
+        matches!(self, Self::Root | Self::Build)
     }
 }
 
-impl Ways {
-    fn find(entries: &Entries) -> Self {
-        let mut from: BTreeMap<Option<VisitId>, Vec<&Link>> = BTreeMap::new();
-        for link in &entries.links {
-            from.entry(link.from).or_default().push(link);
+impl<'a> Ways<'a> {
+    fn find(entries: &'a Entries) -> Self {
+        let mut from: BTreeMap<Option<VisitId>, Vec<usize>> = BTreeMap::new();
+        for (index, link) in entries.links.iter().enumerate() {
+            from.entry(link.from).or_default().push(index);
         }
         for links in from.values_mut() {
             // Interpretation is concurrent; the file's order is not.
-            links.sort_by_key(|l| (l.at.as_ref().map(|at| at.span.start), l.kind));
-        }
-        let mut ways: Vec<Option<Way>> = vec![None; entries.visits.len()];
-        let mut queue: VecDeque<(&Link, Option<VisitId>)> = from
-            .get(&None)
-            .into_iter()
-            .flatten()
-            .map(|l| (*l, None))
-            .collect();
-        let mut order = 0;
-        while let Some((link, parent)) = queue.pop_front() {
-            let before = parent.and_then(|p| ways[p.0 as usize].clone());
-            let (mut links, broken, undecided) = before.map_or((Vec::new(), None, None), |w| {
-                (w.links, w.broken, w.undecided)
+            links.sort_by_key(|index| {
+                let link = &entries.links[*index];
+                (link.at.as_ref().map(|at| at.span.start), link.kind)
             });
-            links.push(link.clone());
-            let keeps = matches!(link.kind, LinkKind::Root | LinkKind::Build);
-            let way = Way {
-                links,
-                broken: broken.or((!keeps).then_some(link.kind)),
-                undecided: undecided.or(link.undecided_by),
-                order,
-            };
-            let known = &mut ways[link.to.0 as usize];
-            let better = known.as_ref().is_none_or(|k| way.rank() < k.rank());
-            if better {
-                let way = Way {
-                    order: known.as_ref().map_or(order, |k| k.order),
-                    ..way
-                };
-                *known = Some(way);
+        }
+        let mut last: Vec<Option<Last>> = vec![None; entries.visits.len()];
+        let roots = from.get(&None).into_iter().flatten().copied();
+        let mut queue: VecDeque<usize> = roots.collect();
+        let mut order = 0;
+        while let Some(index) = queue.pop_front() {
+            let link = &entries.links[index];
+            let before = link.from.and_then(|from| last[from.0 as usize]);
+            let (broken, undecided) = before.map_or((false, false), |b| b.rank);
+            let rank = (
+                broken || !link.kind.keeps(),
+                undecided || link.undecided_by.is_some(),
+            );
+            let known = &mut last[link.to.0 as usize];
+            if known.is_none_or(|known| rank < known.rank) {
+                *known = Some(Last {
+                    link: index,
+                    rank,
+                    order: known.map_or(order, |known| known.order),
+                });
                 order += 1;
-                for next in from.get(&Some(link.to)).into_iter().flatten() {
-                    queue.push_back((next, Some(link.to)));
-                }
+                queue.extend(from.get(&Some(link.to)).into_iter().flatten());
             }
         }
-        Self(ways)
+        Self { entries, last }
     }
 
     fn best(&self, visit: VisitId) -> Way {
-        self.0[visit.0 as usize].clone().unwrap_or(Way {
-            links: Vec::new(),
-            broken: Some(LinkKind::From),
-            undecided: None,
-            order: usize::MAX,
-        })
+        let mut indexes = Vec::new();
+        let mut at = Some(visit);
+        while let Some(last) = at.and_then(|at| self.last[at.0 as usize]) {
+            indexes.push(last.link);
+            at = self.entries.links[last.link].from;
+        }
+        indexes.reverse();
+        let links = || indexes.iter().map(|index| &self.entries.links[*index]);
+        let blocks = indexes.iter().map(|index| self.entries.link_blocks[*index]);
+        // A visit without any link was started ahead of a statement that never ran.
+        let unlinked = indexes.is_empty().then_some(LinkKind::From);
+        Way {
+            broken: links()
+                .map(|link| link.kind)
+                .find(|kind| !kind.keeps())
+                .or(unlinked),
+            undecided: links().find_map(|link| link.undecided_by),
+            block: blocks.fold(WaitId::default(), WaitId::inside),
+            order: self.last[visit.0 as usize].map_or(usize::MAX, |last| last.order),
+            links: links().cloned().collect(),
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     events::Label,
     graph::{
         StepId,
-        ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId},
+        ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId, WaitId},
         plan::{Step, StepOp},
     },
     syntax::{
@@ -54,6 +54,8 @@ pub(crate) struct Exec {
     pub state: State,
     /// The condition that decides whether the current statement runs at all; only in plans that run nothing.
     pub undecided_by: Option<StepId>,
+    /// The innermost `WAIT` block around the current statement.
+    pub wait: WaitId,
     /// Targets that were started by `BUILD`.
     pub pending: Vec<Pending>,
     /// States that will be needed when the recipe has been interpreted without an error.
@@ -126,12 +128,13 @@ impl Exec {
 
     /// Writes an output of this visit down.
     pub fn output(&self, kind: OutputKind) {
-        self.session.ledger.output(Output {
+        let output = Output {
             owner: self.id,
             at: self.at.clone(),
             undecided_by: self.undecided_by,
             kind,
-        });
+        };
+        self.session.ledger.output(output, self.wait);
     }
 
     /// Says that a state will be needed. An image by itself is not fetched for that: somebody may use it, or nobody.
@@ -205,7 +208,8 @@ impl Exec {
             at: Some(at),
             undecided_by: self.undecided_by,
         };
-        session.ledger.link(link.between(Some(self.id), entry.id));
+        let link = link.between(Some(self.id), entry.id);
+        session.ledger.link(link, self.wait);
         match session.visits.wait_edge(self.id, &entry) {
             Ok(edge) => Ok(Some((entry, edge))),
             Err(_) if self.undecided_by.is_some() => Ok(None),

@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::{base::Platform, diag::Diagnostic, graph::plan::StepId, oci::ImageConfig};
+use crate::{
+    base::Platform,
+    diag::Diagnostic,
+    graph::{ledger::WaitId, plan::StepId},
+    oci::ImageConfig,
+};
 
 /// An answer, or the word that nothing was run to find it out (`bld plan`).
 #[derive(Debug, Clone, PartialEq)]
@@ -50,4 +55,11 @@ pub trait Probe: Send + Sync {
     /// Says that everything up to this step will be needed, so that it may be executed while others are still being
     /// interpreted. Must not wait.
     fn ready(&self, step: StepId);
+
+    /// A `WAIT` block has been interpreted to its `END`. Everything that takes effect in it has to have taken effect when
+    /// this returns: commands have run, artifacts are written, images loaded and pushed.
+    async fn end_of_wait(&self, block: WaitId) -> Result<(), Box<Diagnostic>> {
+        let _ = block;
+        Ok(())
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     events::EventSink,
     graph::{
         Ledger, Plan, StepId, TargetRef,
-        ledger::{LinkKind, VisitId},
+        ledger::{LinkKind, VisitId, WaitId},
         reference::Place,
     },
     oci::ImageConfig,
@@ -155,14 +155,13 @@ async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
         chain: true,
     };
     let entry = start.start(session, None);
-    session.ledger.link(
-        LinkTo {
-            kind: LinkKind::Root,
-            at: None,
-            undecided_by: None,
-        }
-        .between(None, entry.id),
-    );
+    let link = LinkTo {
+        kind: LinkKind::Root,
+        at: None,
+        undecided_by: None,
+    };
+    let link = link.between(None, entry.id);
+    session.ledger.link(link, WaitId::default());
     let finished = entry.outcome().await?;
     warn_undeclared(session);
     let state = &finished.state;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::Span,
-    graph::ledger::{LinkKind, VisitId},
+    graph::ledger::{LinkKind, VisitId, WaitId},
 };
 
 /// Interprets a target.
@@ -30,6 +30,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
         frames: vec![frame],
         state: State::empty(start.current.clone()),
         undecided_by: None,
+        wait: WaitId::default(),
         pending: Vec::new(),
         ready: Vec::new(),
         writes: Vec::new(),

@@ -199,7 +199,9 @@ impl Visits {
 
     /// Stops everything that still runs.
     pub fn abort(&self) {
-        for task in self.lock().tasks.drain(..) {
+        // Not under the lock: what a task drops may end an edge.
+        let tasks = std::mem::take(&mut self.lock().tasks);
+        for task in tasks {
             task.abort();
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    graph::{FunctionRef, ledger::LinkKind},
+    graph::{FunctionRef, ledger::LinkKind, plan::StepOp},
     interp::{
         args::last_wins,
         error::{self, Result},
@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// How often a function is planned inside itself where a condition that was not run decides whether it is called.
+const MAX_UNDECIDED_ROUNDS: usize = 3;
+
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let (name, words) = command
         .args
@@ -29,7 +32,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let Some(text) = value.known() else {
         let why = format!("which function `{}` names is not known before", name.text);
         let by = value.decided_by();
-        let fs = exec.push(crate::graph::plan::StepOp::Undecided { by, why });
+        let fs = exec.push(StepOp::Undecided { by, why });
         exec.state.fs = Some(fs);
         return Ok(());
     };
@@ -43,6 +46,15 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return Err(error::unknown_function(text, &reference.name, file.tree()).at(&place));
     };
     let shown = file.target(&reference.name);
+    // Where nobody knows whether a condition ends the recursion, a few rounds show what there is to see.
+    let rounds = exec.frames.iter().filter(|f| f.name == shown).count();
+    if exec.undecided_by.is_some() && rounds >= MAX_UNDECIDED_ROUNDS {
+        let by = exec.undecided_by;
+        let why = format!("whether `{text}` is called again is decided by a condition");
+        let fs = exec.push(StepOp::Undecided { by, why });
+        exec.state.fs = Some(fs);
+        return Ok(());
+    }
     file.mistakes_of(&recipe.body)?;
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);

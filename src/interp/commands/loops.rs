@@ -100,8 +100,11 @@ impl Exec {
         }
         let mark = self.pending.len();
         let written = self.writes.len();
+        let block = self.session.ledger.wait_block();
+        let outer = std::mem::replace(&mut self.wait, block);
         self.block(&statement.body).await?;
         self.join(mark).await?;
+        self.wait = outer;
         // From here on these files are there, and no source of a COPY any more.
         if self.chain {
             for (path, at) in &self.writes[written..] {
@@ -110,6 +113,9 @@ impl Exec {
         }
         if let Some(fs) = self.state.fs {
             self.announce(fs);
+        }
+        if self.undecided_by.is_none() {
+            self.session.probe.end_of_wait(block).await?;
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ async fn wait_ends_when_what_was_built_inside_has_ended() {
         .run("+t")
         .await
         .ok();
-    assert_eq!(ran.asked, ["a", "after"]);
+    assert_eq!(ran.asked, ["a", "end 1: ", "after"]);
 }
 
 #[tokio::test]

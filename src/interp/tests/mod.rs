@@ -26,7 +26,11 @@ use crate::{
     base::Platform,
     diag::Diagnostic,
     events::{Event, EventSink},
-    graph::{Ledger, Plan, StepId, TargetRef, dump, ledger::OutputMode, plan::StepOp},
+    graph::{
+        Ledger, Plan, StepId, TargetRef, dump,
+        ledger::{OutputMode, Verdict, WaitId},
+        plan::StepOp,
+    },
     oci::{ImageConfig, ImageRef},
 };
 
@@ -131,6 +135,7 @@ impl Case {
         let (plan, ledger) = (Arc::new(Plan::default()), Arc::new(Ledger::default()));
         let script = Arc::new(Script {
             plan: Arc::clone(&plan),
+            ledger: Arc::clone(&ledger),
             commands: self.commands,
             images: self.images,
             undecided: self.undecided,
@@ -264,6 +269,7 @@ impl EventSink for Remarks {
 /// Answers from a table; a question that is not in it is an error, so that no command runs unnoticed.
 struct Script {
     plan: Arc<Plan>,
+    ledger: Arc<Ledger>,
     commands: HashMap<String, (i32, String)>,
     images: HashMap<String, Vec<String>>,
     undecided: bool,
@@ -329,5 +335,17 @@ impl Probe for Script {
 
     fn ready(&self, step: StepId) {
         self.ready.lock().expect("whole").push(step);
+    }
+
+    async fn end_of_wait(&self, block: WaitId) -> Result<(), Box<Diagnostic>> {
+        let mut done = Vec::new();
+        for settled in self.ledger.settle_block(block, OutputMode::default()) {
+            if settled.local == Verdict::Counts {
+                done.push(settled.output.at.text().to_owned());
+            }
+        }
+        let asked = format!("end {}: {}", block.0, done.join(", "));
+        self.asked.lock().expect("whole").push(asked);
+        Ok(())
     }
 }

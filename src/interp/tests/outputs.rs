@@ -13,31 +13,31 @@ async fn chain(body: &str, push: bool) -> String {
 #[tokio::test]
 async fn outputs_of_the_root_and_of_what_it_builds_take_effect() {
     insta::assert_snapshot!(chain("t:\n  BUILD +m\nm:\n  BUILD +a\n", false).await, @r"
-    +a: artifact s4 +a/f as out/a => yes
-    +a: image s3 img => yes
-    +a: image s3 hub/img => yes, push no: --push not given
+    +a: artifact s3 +a/f as out/a => yes
+    +a: image s2 img => yes
+    +a: image s2 hub/img => yes, push no: --push not given
     +a: push nothing deploy => no: --push not given, push no: --push not given
     ");
     insta::assert_snapshot!(chain("t:\n  BUILD +a\n", true).await, @r"
-    +a: artifact s4 +a/f as out/a => yes
-    +a: image s3 img => yes
-    +a: image s3 hub/img => yes, push yes
-    +a: push s6 deploy => yes, push yes
+    +a: artifact s3 +a/f as out/a => yes
+    +a: image s2 img => yes
+    +a: image s2 hub/img => yes, push yes
+    +a: push s5 deploy => yes, push yes
     ");
 }
 
 #[tokio::test]
 async fn any_other_way_breaks_the_chain_for_everything_below() {
     insta::assert_snapshot!(chain("t:\n  FROM +a\n", true).await, @r"
-    +a: artifact s4 +a/f as out/a => no: reached by FROM
-    +a: image s3 img => no: reached by FROM
-    +a: image s3 hub/img => no: reached by FROM, push no: reached by FROM
+    +a: artifact s3 +a/f as out/a => no: reached by FROM
+    +a: image s2 img => no: reached by FROM
+    +a: image s2 hub/img => no: reached by FROM, push no: reached by FROM
     +a: push nothing deploy => no: reached by FROM, push no: reached by FROM
     ");
     insta::assert_snapshot!(chain("t:\n  COPY +m/x ./\nm:\n  BUILD +a\n  SAVE ARTIFACT x\n", false).await, @r"
-    +a: artifact s4 +a/f as out/a => no: reached by COPY
-    +a: image s3 img => no: reached by COPY
-    +a: image s3 hub/img => no: reached by COPY, push no: reached by COPY
+    +a: artifact s3 +a/f as out/a => no: reached by COPY
+    +a: image s2 img => no: reached by COPY
+    +a: image s2 hub/img => no: reached by COPY, push no: reached by COPY
     +a: push nothing deploy => no: reached by COPY, push no: reached by COPY
     ");
 }
@@ -45,31 +45,31 @@ async fn any_other_way_breaks_the_chain_for_everything_below() {
 #[tokio::test]
 async fn what_is_reached_both_ways_takes_effect_once() {
     insta::assert_snapshot!(chain("t:\n  FROM +a\n  BUILD +a\n", false).await, @r"
-    +a: artifact s4 +a/f as out/a => yes
-    +a: image s3 img => yes
-    +a: image s3 hub/img => yes, push no: --push not given
+    +a: artifact s3 +a/f as out/a => yes
+    +a: image s2 img => yes
+    +a: image s2 hub/img => yes, push no: --push not given
     +a: push nothing deploy => no: --push not given, push no: --push not given
     ");
     insta::assert_snapshot!(chain("t:\n  FROM +a\n  BUILD +a\n", true).await, @r"
-    +a: artifact s7 +a/f as out/a => no: reached by FROM
-    +a: image s5 img => no: reached by FROM
-    +a: image s5 hub/img => no: reached by FROM, push no: reached by FROM
+    +a: artifact s3 +a/f as out/a => no: reached by FROM
+    +a: image s2 img => no: reached by FROM
+    +a: image s2 hub/img => no: reached by FROM, push no: reached by FROM
     +a: push nothing deploy => no: reached by FROM, push no: reached by FROM
-    +a: artifact s8 +a/f as out/a => yes
-    +a: image s6 img => yes
-    +a: image s6 hub/img => yes, push yes
-    +a: push s11 deploy => yes, push yes
+    +a: artifact s3 +a/f as out/a => yes
+    +a: image s2 img => yes
+    +a: image s2 hub/img => yes, push yes
+    +a: push s5 deploy => yes, push yes
     ");
     // The push below a target that was first reached otherwise is not lost.
     insta::assert_snapshot!(chain("t:\n  FROM +m\n  BUILD +m\nm:\n  BUILD +a\n", true).await, @r"
-    +a: artifact s7 +a/f as out/a => no: reached by FROM
-    +a: image s5 img => no: reached by FROM
-    +a: image s5 hub/img => no: reached by FROM, push no: reached by FROM
+    +a: artifact s3 +a/f as out/a => no: reached by FROM
+    +a: image s2 img => no: reached by FROM
+    +a: image s2 hub/img => no: reached by FROM, push no: reached by FROM
     +a: push nothing deploy => no: reached by FROM, push no: reached by FROM
-    +a: artifact s8 +a/f as out/a => yes
-    +a: image s6 img => yes
-    +a: image s6 hub/img => yes, push yes
-    +a: push s11 deploy => yes, push yes
+    +a: artifact s3 +a/f as out/a => yes
+    +a: image s2 img => yes
+    +a: image s2 hub/img => yes, push yes
+    +a: push s5 deploy => yes, push yes
     ");
 }
 
@@ -300,5 +300,18 @@ async fn flags_of_save_artifact_reach_the_copy() {
     s1 +t: scratch
     s2 +t: copy s1 s0:/a -> /a
     s3 +t: copy s2 s0:/b -> /b if-exists no-follow keep-own keep-ts
+    ");
+}
+
+#[tokio::test]
+async fn what_a_wait_block_saves_takes_effect_at_its_end() {
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  SAVE IMAGE whole\n  WAIT\n    BUILD +a\n    WAIT\n      SAVE IMAGE inner\n      FROM +b\n    END\n    SAVE IMAGE outer\n  END\n  BUILD +b\n  BUILD +a\na:\n  SAVE IMAGE a\n  WAIT\n    SAVE ARTIFACT x AS LOCAL x\n  END\nb:\n  SAVE IMAGE b\n";
+    let ran = Case::new(text).run("+t").await.ok();
+    let mut ends = ran.asked;
+    ends.sort();
+    insta::assert_snapshot!(ends.join("\n"), @r"
+    end 1: SAVE IMAGE outer, SAVE IMAGE a
+    end 2: SAVE IMAGE inner
+    end 3: SAVE ARTIFACT x AS LOCAL x
     ");
 }

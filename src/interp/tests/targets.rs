@@ -19,11 +19,10 @@ async fn a_target_begins_where_the_base_recipe_ends() {
     s4 +t: run s3 `make "x  y" z` A=1 in /src
     s5 +t: scratch
     s6 +t: copy s5 s4:/src/out/app -> /app keep-own
-    s7 +t: scratch
-    s8 +t: copy s7 s4:/src/out/app -> /app
+    s7 +t: copy s5 s4:/src/out/app -> /app
     "#);
     insta::assert_snapshot!(ran.outputs(), @r"
-    +t: artifact s8 +t/app as build/app => yes
+    +t: artifact s7 +t/app as build/app => yes
     +t: image s4 app:latest => yes
     ");
 }
@@ -114,6 +113,10 @@ async fn a_chain_of_ten_thousand_targets_needs_no_stack() {
     text.push_str("t10000:\n  SAVE IMAGE x\n");
     let ran = Case::new(&text).run("+t0").await.ok();
     assert_eq!(ran.ledger.visits().len(), 10_002);
+    let settled = ran
+        .ledger
+        .settle(crate::graph::ledger::OutputMode::default());
+    assert_eq!(settled[0].chain.len(), 10_001);
 }
 
 #[tokio::test]
@@ -171,8 +174,7 @@ async fn platforms_are_chosen_by_build_and_from_and_inherited() {
     s4 +base [linux/arm/v6]: image alpine:latest
     s5 +base [linux/arm64]: image alpine:latest
     s6 +base: image alpine:latest
-    s7 +base: image alpine:latest
-    s8 +base [darwin/amd64]: image alpine:latest
+    s7 +base [darwin/amd64]: image alpine:latest
     ");
 }
 
@@ -315,4 +317,35 @@ async fn a_mistake_counts_where_it_is_executed_and_all_of_a_recipe_are_told_toge
       in +bad
       hint: write an IPv4 or IPv6 address
     "#);
+}
+
+/// A graph in which everything needs everything further down, in every way there is.
+fn tangle(size: usize, last: &str) -> String {
+    let mut text = "VERSION 0.8\nFROM scratch\n".to_owned();
+    for n in 0..size {
+        text.push_str(&format!("t{n}:\n"));
+        for (step, line) in [
+            (1, "BUILD +t"),
+            (7, "FROM +t"),
+            (3, "BUILD --pass-args +t"),
+            (2, "FROM +t"),
+        ] {
+            if n + step < size {
+                text.push_str(&format!("  {line}{}\n", n + step));
+            }
+        }
+    }
+    text + last
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_targets_at_once_end_with_a_result_or_with_the_cycle_that_they_form() {
+    for _ in 0..20 {
+        let ran = Case::new(&tangle(60, "")).run("+t0").await.ok();
+        assert_eq!(ran.ledger.visits().len(), 61);
+        for last in ["  BUILD +t3\n", "  FROM +t40\n", "  BUILD +t0\n"] {
+            let error = Case::new(&tangle(60, last)).run("+t0").await.error();
+            assert!(error.contains("infinite recursion detected"), "{error}");
+        }
+    }
 }

@@ -1,0 +1,85 @@
+//! Commands that run no step: `bld plan`, `bld check`.
+
+use crate::harness::Bld;
+
+/// Snapshots stand in `testdata/cli`.
+macro_rules! snapshot {
+    ($name:literal, $text:expr) => {
+        insta::with_settings!({snapshot_path => "../testdata/cli", prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!($name, $text);
+        });
+    };
+}
+
+const CHAINS: &str = "\
+VERSION 0.8
+all:
+    BUILD +image
+    BUILD +report
+base-image:
+    FROM scratch
+    SAVE IMAGE --push only/base:1
+image:
+    FROM +base-image
+    SAVE IMAGE --push mine/image:1
+files:
+    FROM scratch
+    COPY Buildfile /
+    SAVE ARTIFACT /Buildfile AS LOCAL out/Buildfile
+report:
+    FROM scratch
+    COPY +files/Buildfile /
+    SAVE IMAGE
+    SAVE IMAGE mine/report:1
+";
+
+#[test]
+fn a_plan_says_of_every_output_whether_it_counts_and_why_not() {
+    let ran = Bld::with(CHAINS).ok(&["plan", "--offline", "+all"]);
+    snapshot!("plan-chains", ran.stdout);
+}
+
+#[test]
+fn a_plan_follows_both_ways_of_a_condition_and_runs_nothing() {
+    let bld = Bld::with(
+        "VERSION 0.8\nt:\n    FROM busybox:1.36\n    IF [ -f /x ]\n        SAVE IMAGE then:1\n    ELSE\n        RUN echo other\n        SAVE IMAGE else:1\n    END\n    RUN echo after\n",
+    );
+    let ran = bld.ok(&["plan", "--offline", "+t"]);
+    snapshot!("plan-condition", ran.stdout);
+}
+
+#[test]
+fn a_plan_is_stable_json() {
+    let ran = Bld::with(CHAINS).ok(&["--push", "plan", "--offline", "--json", "+image"]);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    assert_eq!(plan["version"], 1);
+    snapshot!("plan-outputs-json", format!("{:#}", plan["outputs"]));
+}
+
+#[test]
+fn the_tour_of_the_language_is_checked_and_planned() {
+    let bld = Bld::new().file("Buildfile.example", include_str!("../Buildfile.example"));
+    bld.ok(&["check", "Buildfile.example"])
+        .says("1 file checked, no errors");
+    let ran = bld.ok(&["plan", "--offline", "-f", "Buildfile.example", "+all"]);
+    assert!(ran.stdout.contains("bld-example:latest"), "{}", ran.stdout);
+}
+
+#[test]
+fn check_reports_all_problems_of_all_files_at_once() {
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox\nt:\n    RUN --puhs x\n    BUILD +typo\n    BUILD ./lib+part\n    COPY ./nowhere+x/y .\ntypos:\n    RUN true\n",
+    )
+    .file("lib/Buildfile", "VERSION 0.8\nFROM busybox\npart:\n    SAVE IMGAE x\n");
+    let ran = bld.fails(1, &["check"]);
+    ran.says("`--puhs`")
+        .says("`--push`")
+        .says("did you mean `+typos`")
+        .says("nowhere")
+        .says("lib/Buildfile:4:5")
+        .says("2 files checked, 4 errors");
+    let json = bld.fails(1, &["check", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&json.stdout).expect("it is JSON");
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(4));
+    assert_eq!(report["files"].as_array().map(Vec::len), Some(2));
+}
