@@ -252,6 +252,8 @@ pub enum DebugCommand {
 /// A command line, cut in two.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Split {
+    /// The options as they were typed, without their values.
+    pub typed: Vec<String>,
     /// For clap: the program's name, options, and the command if there is one with all that follows.
     pub front: Vec<String>,
     /// The reference and what follows; empty where a command of bld was given that takes none.
@@ -266,6 +268,7 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
     let root = Cli::command();
     let mut command: Option<&clap::Command> = None;
     let mut own: Vec<String> = Vec::new();
+    let mut typed: Vec<String> = Vec::new();
     let mut rest = words.peekable();
     while let Some(word) = rest.next_if(|word| command.is_none() || word.starts_with('-')) {
         if word == "--" {
@@ -284,10 +287,15 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
                 }
                 None => {
                     let target = std::iter::once(word).chain(rest).collect();
-                    return Split { front, target };
+                    return Split {
+                        typed,
+                        front,
+                        target,
+                    };
                 }
             }
         }
+        typed.push(word.clone());
         let of_command = command.filter(|command| knows(command, &word));
         let (option, takes_value) = spell(of_command.unwrap_or(&root), &word);
         let side = if of_command.is_some() {
@@ -295,7 +303,10 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
         } else {
             &mut front
         };
-        side.push(option);
+        // `--push=false` is the same as nothing, once the environment has been told that it was typed.
+        if !option.is_empty() {
+            side.push(option);
+        }
         if takes_value && let Some(value) = rest.next() {
             side.push(value);
         }
@@ -306,11 +317,13 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
         Some(name) if name != "plan" => {
             front.extend(rest);
             Split {
+                typed,
                 front,
                 target: Vec::new(),
             }
         }
         _ => Split {
+            typed,
             front,
             target: rest.collect(),
         },
@@ -340,7 +353,8 @@ fn spell(command: &clap::Command, word: &str) -> (String, bool) {
             // `--push=false` is a way to take an environment variable back.
             Some(v) if !takes_value => match env_bool(v) {
                 Some(true) => (format!("--{name}"), false),
-                _ => (word.to_owned(), false),
+                Some(false) => (String::new(), false),
+                None => (word.to_owned(), false),
             },
             Some(v) => (format!("--{name}={v}"), false),
             None => (format!("--{name}"), takes_value),

@@ -37,9 +37,13 @@ fn main(
     mut environment: Environment,
     streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
-    let Split { mut front, target } = split(argv);
+    let Split {
+        typed,
+        mut front,
+        target,
+    } = split(argv);
     let remarks = commands::settings_file(&front, &mut environment)?;
-    let options = env_vars::options(&environment, &front)
+    let options = env_vars::options(&environment, &typed)
         .map_err(|message| Diagnostic::error("usage", message))?;
     front.splice(1..1, options);
     let cli = match Cli::try_parse_from(&front) {

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     base::{Platform, Secret},
     diag::{Diagnostic, words},
-    driver::{BuildRequest, Goal},
+    driver::{BuildRequest, EngineChoice, Goal},
     graph::reference::{ArtifactRef, Place, RefError, TargetRef},
     syntax::dialect::{FEATURES, Feature},
 };
@@ -42,7 +42,6 @@ pub fn resolve(
     // The strongest comes last.
     let args_in_order = beneath.into_iter().chain(older).chain(typed).collect();
     let only = args.image || args.artifact;
-    let asked = args.engine.clone().or_else(|| args.buildkit_host.clone());
     let request = BuildRequest {
         goal,
         file: args.file.clone(),
@@ -61,9 +60,7 @@ pub fn resolve(
         cache_from: args.cache_from.clone(),
         feature_overrides: features(&args.version_flag_overrides)?,
         git_branch: args.git_branch.clone(),
-        engine: asked
-            .or(config.global.engine)
-            .or(config.global.buildkit_host),
+        engine: engine(args, &config),
         registries: config.registries,
         cache_dir: cache_dir(environment),
         parallelism: config
@@ -75,6 +72,19 @@ pub fn resolve(
         cwd,
     };
     Ok((request, remarks))
+}
+
+/// Typed before configured, and in each `--engine` before the reference's name for it.
+fn engine(args: &BuildArgs, config: &Config) -> EngineChoice {
+    let docker = |text: &String| EngineChoice::parse(text);
+    let buildkit = |text: &String| EngineChoice::BuildKit(text.clone());
+    let typed = args.engine.as_ref().map(docker);
+    let global = &config.global;
+    typed
+        .or_else(|| args.buildkit_host.as_ref().map(buildkit))
+        .or_else(|| global.engine.as_ref().map(docker))
+        .or_else(|| global.buildkit_host.as_ref().map(buildkit))
+        .unwrap_or(EngineChoice::Docker(None))
 }
 
 fn check_combinations(args: &BuildArgs) -> Result<(), Diagnostic> {
@@ -234,7 +244,11 @@ fn secrets(
         Ok(())
     };
     for secret in &args.secret {
-        let (key, value) = key_value(secret, "--secret", environment)?;
+        let (key, value) = key_value(secret, "--secret", environment).map_err(|_| {
+            // The text is not quoted: a value with a comma in a variable gets here in pieces.
+            usage("a `--secret` has no value, and no environment variable of its name is set")
+                .hint("write `--secret NAME=value`, or set the variable; in `BLD_SECRETS` values must not contain commas")
+        })?;
         add(key, value)?;
     }
     for secret in &args.secret_file {

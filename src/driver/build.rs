@@ -1,30 +1,35 @@
 //! One build from request to outputs.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{OnceMap, Platform},
-    diag::{Location, SourceFile, Span},
-    events::{Event, EventSink},
+    diag::{Diagnostic, Location, Severity, SourceFile, Span},
+    engine::{Capability, buildkit::dial::Place},
+    events::{Event, EventSink, NoEvents},
     graph::{
         Ledger, Plan,
-        ledger::{ArtifactOutput, Only, Output, OutputKind, OutputMode, Settled, Verdict},
+        ledger::{ArtifactOutput, Only, Output, OutputKind, OutputMode, Settled, Verdict, WaitId},
         plan::{CopyFiles, CopyItem, Step, StepOp},
     },
     interp::{self, Interpreted, probe::Probe},
     llb::lower::Lowering,
-    oci::{DockerConfig, ImageRef, Registries},
+    oci::{ImageRef, Registries, RegistryError},
     syntax::dialect::Feature,
 };
 
 use super::{
-    engines::{self, Connection},
+    engines::Connection,
     executor::Executor,
     failure::{Failure, FailureKind},
-    images::{Daemon, Images, registries},
+    images::{Daemon, Images, Outside},
     outputs::{Delivery, artifact_label},
     probe::{Planning, Running},
     request::{BuildRequest, Goal},
@@ -36,19 +41,18 @@ pub async fn build(
     events: Arc<dyn EventSink>,
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
-    let credentials = Arc::new(DockerConfig::of_this_user(Arc::clone(&events)));
-    let address = engines::address(request.engine.as_deref())
+    let address = request
+        .engine
+        .address()
         .map_err(|e| Failure::new(FailureKind::EngineUnreachable, e.diagnostic()))?;
-    let docker = Daemon::at(&address);
-    let cache_from = cache_sources(&request, &events).await;
+    let outside = Outside::new(&request, &events);
     let connection = Arc::new(Connection::new(
         address,
-        Arc::clone(&credentials) as Arc<_>,
+        Arc::clone(&outside.credentials) as Arc<_>,
         Arc::clone(&events),
         request.no_cache,
-        cache_from,
     ));
-
+    let docker = Daemon::at(connection.address());
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     // A failed step stops the others, but is no cancelling by the user.
@@ -60,65 +64,116 @@ pub async fn build(
         request.parallelism,
         stop.clone(),
     ));
-    let images = Images::of_daemon(&request, &events, &executor, &docker);
+    let cache_dir = CacheDir::of(&request)?;
+    let delivery = Arc::new(Delivery {
+        executor: Arc::clone(&executor),
+        connection: Arc::clone(&connection),
+        docker: Arc::clone(&docker),
+        outside: outside.clone(),
+        events: Arc::clone(&events),
+        cwd: request.cwd.clone(),
+        cache_dir: cache_dir.path().to_path_buf(),
+        save_inline_cache: request.save_inline_cache,
+        ledger: Arc::clone(&ledger),
+    });
     let probe = Arc::new(Running {
         executor: Arc::clone(&executor),
-        images,
+        images: Images::of_daemon(&request, &outside, &events, &executor, &docker),
+        delivery: Arc::clone(&delivery),
+        mode: output_mode(&request, false),
         looked_up: OnceMap::default(),
     });
 
     events.emit(Event::Phase("build"));
-    let outcome = async {
-        let interpreting = interpret(&request, &plan, &ledger, probe, &events);
-        let interpreted = tokio::select! {
-            biased;
-            error = connection.failure() => return Err(Failure::from_engine(error)),
-            () = stop.cancelled() => Err(Failure::canceled()),
-            interpreted = interpreting => interpreted,
-        };
-        let interpreted = match (interpreted, executor.first_failure()) {
-            // What the interpreter saw of a failed step is only that everything was stopped.
-            (Err(_), Some(error)) => return Err(Failure::from_engine(error)),
-            (interpreted, _) => interpreted?,
-        };
+    let work = async {
+        require_capabilities(&request, &connection).await?;
+        connection.use_cache_of(cache_sources(&request, &outside, &events).await);
+        let native = native_platform(&connection).await?;
+        let interpreted = interpret(&request, native, &plan, &ledger, probe, &events).await?;
         executor.settle().await.map_err(Failure::from_engine)?;
-        let mut settled = ledger.settle(output_mode(&request, &interpreted));
+        // What stands in `WAIT` blocks has taken effect at their ends.
+        let older = !interpreted.features.has(Feature::ReferencedSaveOnly);
+        let mut settled = ledger.settle_block(WaitId::default(), output_mode(&request, older));
         settled.extend(asked_artifact(&request, &plan, &interpreted)?);
-        let engine = connection.engine().await.map_err(Failure::from_engine)?;
-        let delivery = Delivery {
-            executor: Arc::clone(&executor),
-            docker,
-            registries: registries(&request, &events),
-            credentials,
-            events: Arc::clone(&events),
-            native: engine.describe().native.clone(),
-            cwd: request.cwd.clone(),
-            cache_dir: cache_dir(&request),
-            save_inline_cache: request.save_inline_cache,
-            check_duplicates: interpreted.features.has(Feature::CheckDuplicateImages),
-            visits: ledger.visits(),
-        };
-        tokio::select! {
-            delivered = delivery.deliver(&settled) => delivered,
-            () = stop.cancelled() => Err(Failure::canceled()),
-        }
-    }
-    .await;
-
+        let check_duplicates = interpreted.features.has(Feature::CheckDuplicateImages);
+        delivery.deliver(&settled, check_duplicates).await
+    };
+    let outcome = tokio::select! {
+        biased;
+        error = connection.failure() => Err(Failure::from_engine(error)),
+        () = stop.cancelled() => Err(Failure::canceled()),
+        outcome = work => outcome,
+    };
+    let outcome = match (outcome, executor.first_failure()) {
+        (Err(failure), Some(error)) => Err(failure.or_engine(error)),
+        (outcome, _) => outcome,
+    };
     if outcome.is_err() {
         stop.cancel();
         let _ = executor.settle().await;
     }
     let _ = executor.finish().await;
-    if cancel.is_cancelled() {
-        return Err(Failure::canceled());
-    }
     outcome
+}
+
+/// What the command line alone needs of an engine is checked before any work starts.
+async fn require_capabilities(
+    request: &BuildRequest,
+    connection: &Connection,
+) -> Result<(), Failure> {
+    if !request.save_inline_cache {
+        return Ok(());
+    }
+    let engine = connection.engine().await.map_err(Failure::from_engine)?;
+    let required = engine
+        .describe()
+        .require(Capability::InlineCache, "`--save-inline-cache`");
+    required.map_err(Failure::from_engine)
+}
+
+/// Where steps run without emulation. A socket of this machine leads to this machine, so that nothing has to be asked.
+async fn native_platform(connection: &Connection) -> Result<Platform, Failure> {
+    if matches!(connection.address().place, Place::Unix(_)) {
+        return Ok(Platform::host());
+    }
+    let engine = connection.engine().await.map_err(Failure::from_engine)?;
+    Ok(engine.describe().native.clone())
+}
+
+/// Where things are remembered from run to run. Without a place of the user's it is a directory that goes with the run.
+enum CacheDir {
+    Users(PathBuf),
+    OfThisRun(tempfile::TempDir),
+}
+
+impl CacheDir {
+    fn of(request: &BuildRequest) -> Result<Self, Failure> {
+        if let Some(dir) = &request.cache_dir {
+            return Ok(Self::Users(dir.clone()));
+        }
+        let made = tempfile::Builder::new().prefix("bld-").tempdir();
+        made.map(Self::OfThisRun).map_err(|e| {
+            let message = format!("cannot make a temporary directory: {e}");
+            let hint = "set `XDG_CACHE_HOME` or `TMPDIR` to a directory that can be written to";
+            Failure::new(
+                FailureKind::Environment,
+                Diagnostic::error("cache-directory", message).hint(hint),
+            )
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Users(dir) => dir,
+            Self::OfThisRun(dir) => dir.path(),
+        }
+    }
 }
 
 /// Interprets the goal of a request.
 pub(super) async fn interpret(
     request: &BuildRequest,
+    native: Platform,
     plan: &Arc<Plan>,
     ledger: &Arc<Ledger>,
     probe: Arc<dyn Probe>,
@@ -127,7 +182,9 @@ pub(super) async fn interpret(
     let interpretation = interp::Request {
         file: request.file.clone(),
         args: request.args.clone(),
-        push: request.push,
+        // `--image` and `--artifact` output nothing else, so that `RUN --push` does not run for them.
+        push: request.push && matches!(request.goal, Goal::Target(_)),
+        native,
         ci: request.ci,
         platform: request.platform.clone(),
         git_branch: request.git_branch.clone(),
@@ -149,8 +206,8 @@ pub(super) async fn interpret(
     })
 }
 
-/// What the request says about outputs.
-pub(super) fn output_mode(request: &BuildRequest, interpreted: &Interpreted) -> OutputMode {
+/// What the request says about outputs; `every_visit` is the older rule, which the root's file chooses.
+pub(super) fn output_mode(request: &BuildRequest, every_visit: bool) -> OutputMode {
     OutputMode {
         push: request.push,
         no_output: request.no_output,
@@ -159,25 +216,30 @@ pub(super) fn output_mode(request: &BuildRequest, interpreted: &Interpreted) -> 
             Goal::Image(_) => Only::RootImages,
             Goal::Artifact { .. } => Only::Nothing,
         },
-        every_visit: !interpreted.features.has(Feature::ReferencedSaveOnly),
+        every_visit,
     }
 }
 
 /// Images whose cache records may help: those of the command line, and under `--use-inline-cache` every name that the
 /// build is going to push and every `--cache-from`, as far as they are known without running anything.
-async fn cache_sources(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Vec<String> {
+async fn cache_sources(
+    request: &BuildRequest,
+    outside: &Outside,
+    events: &Arc<dyn EventSink>,
+) -> Vec<String> {
     let mut names = request.cache_from.clone();
     if request.use_inline_cache {
         let plan = Arc::new(Plan::default());
         let ledger = Arc::new(Ledger::default());
-        let quiet: Arc<dyn EventSink> = Arc::new(crate::events::NoEvents);
+        let quiet: Arc<dyn EventSink> = Arc::new(NoEvents);
         let probe = Arc::new(Planning { images: None });
         // What is wrong with the file is told by the interpretation that counts.
-        let _ = interpret(request, &plan, &ledger, probe, &quiet).await;
-        for settled in ledger.settle(OutputMode {
+        let _ = interpret(request, Platform::host(), &plan, &ledger, probe, &quiet).await;
+        let mode = OutputMode {
             push: true,
             ..OutputMode::default()
-        }) {
+        };
+        for settled in ledger.settle(mode) {
             let OutputKind::Image(image) = settled.output.kind else {
                 continue;
             };
@@ -187,12 +249,11 @@ async fn cache_sources(request: &BuildRequest, events: &Arc<dyn EventSink>) -> V
             names.extend(image.cache_from);
         }
     }
-    let registries = registries(request, events);
     let names: BTreeSet<ImageRef> = names
         .iter()
         .filter_map(|name| ImageRef::parse(name).ok())
         .collect();
-    let pinned = stream::iter(&names).map(|name| pinned_source(&registries, name));
+    let pinned = stream::iter(names).map(|name| pinned_source(&outside.registries, name, events));
     pinned
         .buffered(8)
         .filter_map(std::future::ready)
@@ -201,12 +262,24 @@ async fn cache_sources(request: &BuildRequest, events: &Arc<dyn EventSink>) -> V
 }
 
 /// A cache source as the engine has to fetch it, pinned to what the registry has now: by its tag alone, Docker 20.10
-/// would take an older image of that name out of its own store. An image that is not there yet is no source.
-async fn pinned_source(registries: &Arc<Registries>, name: &ImageRef) -> Option<String> {
-    for endpoint in registries.settings.endpoints(name) {
+/// would take an older image of that name out of its own store. An image that is not there yet is no source; one that
+/// cannot be asked for is remarked.
+async fn pinned_source(
+    registries: &Arc<Registries>,
+    name: ImageRef,
+    events: &Arc<dyn EventSink>,
+) -> Option<String> {
+    for endpoint in registries.settings.endpoints(&name) {
         let place = endpoint.name();
-        if let Ok(digest) = registries.at(endpoint).digest_of(name.version()).await {
-            return Some(format!("{place}@{digest}"));
+        match registries.at(endpoint).digest_of(name.version()).await {
+            Ok(digest) => return Some(format!("{place}@{digest}")),
+            Err(RegistryError::NotFound { .. }) => {}
+            Err(error) => {
+                let mut remark = error.diagnostic();
+                remark.severity = Severity::Warning;
+                remark.message = format!("no cache from `{}`: {}", name.familiar(), remark.message);
+                events.emit(Event::Remark(remark));
+            }
         }
     }
     None
@@ -225,7 +298,7 @@ fn asked_artifact(
         let message = format!("{} saves no artifact", artifact.target);
         return Err(Failure::new(
             FailureKind::BuildFile,
-            crate::diag::Diagnostic::error("no-artifact", message)
+            Diagnostic::error("no-artifact", message)
                 .hint("a target gives files away with `SAVE ARTIFACT path`"),
         ));
     };
@@ -295,12 +368,4 @@ fn destination(request: &BuildRequest, dest: &str) -> String {
     } else {
         text
     }
-}
-
-/// Where things are remembered; without a place of the user's, a directory that the next run does not find.
-fn cache_dir(request: &BuildRequest) -> PathBuf {
-    request
-        .cache_dir
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("bld-{}", std::process::id())))
 }

@@ -1,6 +1,6 @@
 //! Choosing an engine, and opening builds on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -14,55 +14,79 @@ use crate::{
     events::EventSink,
 };
 
-/// The address that `--engine`, `BLD_ENGINE` or the config file ask for; `auto` and `docker` are the daemon that Docker's
-/// own command would talk to.
-pub fn address(asked: Option<&str>) -> Result<String, DockerError> {
-    match asked {
-        None | Some("" | "auto" | "docker") => {
-            Ok(docker::Address::find(&Surroundings::of_this_process())?.to_string())
+/// The engine that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// A Docker daemon: the one at this address, or without one the daemon that Docker's own command would talk to.
+    Docker(Option<String>),
+    /// A BuildKit of its own.
+    BuildKit(String),
+}
+
+impl EngineChoice {
+    /// Reads `--engine`: `auto`, `docker`, or an address. The socket of a standalone BuildKit is known by its name,
+    /// `buildkitd.sock`; a BuildKit elsewhere is named with `--buildkit-host`.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "" | "auto" | "docker" => Self::Docker(None),
+            address if address.ends_with("/buildkitd.sock") => Self::BuildKit(with_scheme(address)),
+            address => Self::Docker(Some(with_scheme(address))),
         }
-        Some(path) if path.starts_with('/') => Ok(format!("unix://{path}")),
-        Some(address) => Ok(address.to_owned()),
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> Result<Address, DockerError> {
+        let (peer, text) = match self {
+            Self::BuildKit(text) => (Peer::BuildKit, text.clone()),
+            Self::Docker(Some(text)) => (Peer::Docker, text.clone()),
+            Self::Docker(None) => {
+                let found = docker::Address::find(&Surroundings::of_this_process())?;
+                if let docker::Address::Tcp {
+                    host,
+                    certificates: Some(_),
+                } = &found
+                {
+                    return Err(DockerError::Address {
+                        text: format!("tcp://{host}"),
+                        reason: "bld does not speak TLS to a daemon yet; forward its socket: \
+                                 ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, and \
+                                 DOCKER_HOST=unix:///tmp/docker.sock"
+                            .to_owned(),
+                    });
+                }
+                (Peer::Docker, found.to_string())
+            }
+        };
+        Address::parse(peer, &text).map_err(|reason| DockerError::Address { text, reason })
     }
 }
 
-/// What speaks at an address. A standalone BuildKit has its name in the address (`unix:///run/buildkit/buildkitd.sock`,
-/// `tcp://buildkit:1234`); everything else is taken for a Docker daemon.
-fn peer(address: &str) -> Peer {
-    if address.contains("buildkit") {
-        Peer::BuildKit
+fn with_scheme(address: &str) -> String {
+    if address.starts_with('/') {
+        format!("unix://{address}")
     } else {
-        Peer::Docker
+        address.to_owned()
     }
-}
-
-async fn connect(address: &str) -> Result<Arc<dyn Engine>, EngineError> {
-    let parsed =
-        Address::parse(peer(address), address).map_err(|reason| EngineError::Unreachable {
-            address: address.to_owned(),
-            reason,
-        })?;
-    Ok(Arc::new(BuildKit::connect(parsed).await?))
 }
 
 /// What a build is opened with, and the engine once it is reached.
 pub struct Connection {
-    address: String,
-    engine: OnceCell<Arc<dyn Engine>>,
+    address: Address,
+    /// An engine that cannot be reached is tried once.
+    engine: OnceCell<Result<Arc<dyn Engine>, EngineError>>,
     credentials: Arc<dyn Credentials>,
     events: Arc<dyn EventSink>,
     no_cache: bool,
-    cache_from: Vec<String>,
+    cache_from: OnceLock<Vec<String>>,
 }
 
 impl Connection {
     /// A connection that is not opened yet.
     pub fn new(
-        address: String,
+        address: Address,
         credentials: Arc<dyn Credentials>,
         events: Arc<dyn EventSink>,
         no_cache: bool,
-        cache_from: Vec<String>,
     ) -> Self {
         Self {
             address,
@@ -70,8 +94,18 @@ impl Connection {
             credentials,
             events,
             no_cache,
-            cache_from,
+            cache_from: OnceLock::new(),
         }
+    }
+
+    /// Where the engine is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Says whose cache records are used; counts if it comes before the first step.
+    pub fn use_cache_of(&self, sources: Vec<String>) {
+        let _ = self.cache_from.set(sources);
     }
 
     /// Connects, and gives the reason if that fails. While the engine can be reached it never ends: it stands beside
@@ -85,7 +119,15 @@ impl Connection {
 
     /// The engine.
     pub async fn engine(&self) -> Result<&Arc<dyn Engine>, EngineError> {
-        self.engine.get_or_try_init(|| connect(&self.address)).await
+        let connect = || async {
+            let engine = BuildKit::connect(self.address.clone()).await?;
+            Ok(Arc::new(engine) as Arc<dyn Engine>)
+        };
+        self.engine
+            .get_or_init(connect)
+            .await
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// Opens a build.
@@ -95,7 +137,7 @@ impl Connection {
             events: Arc::clone(&self.events),
             cancel,
             no_cache: self.no_cache,
-            cache_from: self.cache_from.clone(),
+            cache_from: self.cache_from.get().cloned().unwrap_or_default(),
         };
         Ok(Arc::from(self.engine().await?.open(request).await?))
     }
@@ -106,9 +148,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_the_address_of_its_socket() {
-        let of = |asked| address(Some(asked)).map_err(|_| ());
-        assert_eq!(of("/run/x.sock"), Ok("unix:///run/x.sock".to_owned()));
-        assert_eq!(of("tcp://b:2"), Ok("tcp://b:2".to_owned()));
+    fn an_engine_is_a_docker_daemon_unless_its_socket_says_otherwise() {
+        let docker = |address: &str| EngineChoice::Docker(Some(address.to_owned()));
+        assert_eq!(EngineChoice::parse("auto"), EngineChoice::Docker(None));
+        assert_eq!(
+            EngineChoice::parse("/run/x.sock"),
+            docker("unix:///run/x.sock")
+        );
+        let agent = "unix:///var/lib/buildkite-agent/docker.sock";
+        assert_eq!(EngineChoice::parse(agent), docker(agent));
+        let own = "unix:///run/buildkit/buildkitd.sock";
+        assert_eq!(
+            EngineChoice::parse(own),
+            EngineChoice::BuildKit(own.to_owned())
+        );
     }
 }

@@ -97,10 +97,19 @@ impl Executor {
     }
 
     async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
-        let _place = self.places.acquire().await.expect("never closed");
+        let _place = tokio::select! {
+            () = self.cancel.cancelled() => return Err(EngineError::Canceled),
+            place = self.places.acquire() => place.expect("never closed"),
+        };
         let mut tries = 1;
         loop {
-            match self.build().await?.solve(state).await {
+            let solved = async { self.build().await?.solve(state).await };
+            let solved = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Err(EngineError::Canceled),
+                solved = solved => solved,
+            };
+            match solved {
                 Err(error) if tries < TRIES && broke_off(&error) => {
                     tokio::time::sleep(Duration::from_millis(100) * tries).await;
                     tries += 1;
@@ -144,7 +153,7 @@ impl Executor {
     }
 
     /// Keeps the first failure and stops everything else.
-    fn fail(&self, error: EngineError) {
+    pub fn fail(&self, error: EngineError) {
         let mut failure = self.failure.lock().expect("no holder of this lock panics");
         if failure.is_none()
             && !(self.cancel.is_cancelled() && matches!(error, EngineError::Canceled))

@@ -56,6 +56,27 @@ impl Failure {
         }
     }
 
+    /// This failure, if it is about what the engine reported first; else what the engine reported. Where a step has failed,
+    /// everything else only saw that it was stopped.
+    #[must_use]
+    pub fn or_engine(self, error: EngineError) -> Self {
+        let engine = Self::from_engine(error);
+        let same = self.diagnostics.iter().any(|own| {
+            engine.diagnostics.iter().any(|theirs| {
+                own.code == theirs.code && own.at == theirs.at && own.message == theirs.message
+            })
+        });
+        // The interpreter's words also tell how the build got there.
+        if same {
+            Self {
+                kind: engine.kind,
+                ..self
+            }
+        } else {
+            engine
+        }
+    }
+
     /// What an engine reported.
     pub fn from_engine(error: EngineError) -> Self {
         let kind = match &error {

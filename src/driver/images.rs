@@ -7,7 +7,8 @@ use tokio::sync::OnceCell;
 use crate::{
     base::Platform,
     diag::Diagnostic,
-    docker,
+    docker::{self, DockerError},
+    engine::buildkit::Address,
     events::{Event, EventSink},
     interp::probe::BaseImage,
     oci::{
@@ -33,38 +34,64 @@ struct Local {
 /// The Docker daemon's REST side, reached at the first need. Not every engine has one.
 pub struct Daemon {
     address: String,
-    client: OnceCell<Option<Arc<docker::Client>>>,
+    client: OnceCell<Result<Arc<docker::Client>, DockerError>>,
 }
 
 impl Daemon {
     /// The daemon at an engine's address.
-    pub fn at(address: &str) -> Arc<Self> {
+    pub fn at(address: &Address) -> Arc<Self> {
         Arc::new(Self {
-            address: address.to_owned(),
+            address: address.to_string(),
             client: OnceCell::new(),
         })
     }
 
-    /// The client; none where there is no Docker daemon at this address.
-    pub async fn client(&self) -> Option<&Arc<docker::Client>> {
+    /// The client.
+    pub async fn client(&self) -> Result<&Arc<docker::Client>, DockerError> {
         let connect = || async {
-            let address = docker::Address::parse(&self.address, None).ok()?;
-            docker::Client::connect(address).await.ok().map(Arc::new)
+            let address = docker::Address::parse(&self.address, None)?;
+            docker::Client::connect(address).await.map(Arc::new)
         };
-        self.client.get_or_init(connect).await.as_ref()
+        self.client
+            .get_or_init(connect)
+            .await
+            .as_ref()
+            .map_err(Clone::clone)
     }
 }
 
-/// The registries of a request, with this user's logins.
-pub fn registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Arc<Registries> {
-    let credentials = Arc::new(DockerConfig::of_this_user(Arc::clone(events)));
-    Registries::new(request.registries.clone(), credentials)
+/// The registries of a run, with this user's logins: one of each, so that helpers are asked and tokens fetched once.
+#[derive(Clone)]
+pub struct Outside {
+    /// This user's logins.
+    pub credentials: Arc<DockerConfig>,
+    /// The way into all registries.
+    pub registries: Arc<Registries>,
+}
+
+impl Outside {
+    /// For one run.
+    pub fn new(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Self {
+        let credentials = Arc::new(DockerConfig::of_this_user(Arc::clone(events)));
+        let registries = Registries::new(
+            request.registries.clone(),
+            Arc::clone(&credentials) as Arc<_>,
+        );
+        Self {
+            credentials,
+            registries,
+        }
+    }
 }
 
 impl Images {
     /// For a plan: no daemon is asked.
-    pub fn of_registries(request: &BuildRequest, events: &Arc<dyn EventSink>) -> Self {
-        let registries = registries(request, events);
+    pub fn of_registries(
+        request: &BuildRequest,
+        outside: &Outside,
+        events: &Arc<dyn EventSink>,
+    ) -> Self {
+        let registries = Arc::clone(&outside.registries);
         let resolver = match &request.cache_dir {
             Some(dir) => Resolver::new(registries, ContentCache::in_dir(&dir.join("registry")))
                 .remembering(LayerRecords::in_dir(&dir.join("layers"))),
@@ -80,6 +107,7 @@ impl Images {
     /// For a build: what the daemon has counts, unless `--pull` was given.
     pub fn of_daemon(
         request: &BuildRequest,
+        outside: &Outside,
         events: &Arc<dyn EventSink>,
         executor: &Arc<Executor>,
         docker: &Arc<Daemon>,
@@ -91,7 +119,7 @@ impl Images {
         let local = (!request.pull).then_some(local);
         Self {
             local,
-            ..Self::of_registries(request, events)
+            ..Self::of_registries(request, outside, events)
         }
     }
 
@@ -141,7 +169,7 @@ impl Local {
         if image.digest.is_some() {
             return None;
         }
-        let client = self.docker.client().await?;
+        let client = self.docker.client().await.ok()?;
         let found = client.image(&image.familiar()).await.ok()??;
         if found.platform.as_ref().is_some_and(|p| p != platform) {
             return None;

@@ -16,6 +16,7 @@ mod request;
 mod syntax_tree;
 
 pub use build::build;
+pub use engines::EngineChoice;
 pub use failure::{Failure, FailureKind};
 pub use plan::{Planned, plan};
 pub use request::{BuildRequest, Goal};

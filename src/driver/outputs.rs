@@ -1,28 +1,31 @@
 //! Outputs in their order: everything is executed, then files are written, then images loaded, then pushed.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    base::{Digest, Platform},
+    base::Digest,
     diag::Diagnostic,
-    engine::Export,
+    engine::{Capability, Export},
     events::{Event, EventSink, Label, OutputEvent},
     graph::{
+        Ledger,
         ledger::{ArtifactOutput, ImageOutput, OutputKind, Reason, Settled, Verdict, Visit},
         plan::StepId,
     },
-    oci::{DockerConfig, ImageConfig, Registries},
+    llb::{CopyFile, Edge, FileOp, State},
+    oci::{ImageConfig, ImageRef},
     output::{
         FileRequest, ImageRequest, Pusher, Staging, duplicates, files, image, load::LoadPlan,
     },
 };
 
 use super::{
+    engines::Connection,
     executor::Executor,
     failure::{Failure, FailureKind},
-    images::Daemon,
+    images::{Daemon, Outside},
 };
 
 /// States that are exported at once.
@@ -35,23 +38,19 @@ pub struct Delivery {
     /// The daemon's REST side.
     pub docker: Arc<Daemon>,
     /// Where pushes go.
-    pub registries: Arc<Registries>,
-    /// This user's logins.
-    pub credentials: Arc<DockerConfig>,
+    pub outside: Outside,
     /// Where results are told.
     pub events: Arc<dyn EventSink>,
-    /// The engine's own platform.
-    pub native: Platform,
+    /// The engine, for its platform.
+    pub connection: Arc<Connection>,
     /// The working directory.
     pub cwd: PathBuf,
     /// What is remembered from run to run.
     pub cache_dir: PathBuf,
     /// Cache records go into images that are marked for pushing.
     pub save_inline_cache: bool,
-    /// Whether one name may be given once only.
-    pub check_duplicates: bool,
     /// What the visits are called.
-    pub visits: Vec<Visit>,
+    pub ledger: Arc<Ledger>,
 }
 
 /// An image that is output, with what it is made of.
@@ -62,10 +61,16 @@ struct Image<'a> {
 
 impl Delivery {
     /// Hands over everything that counts, and tells what does not for want of `--push`.
-    pub async fn deliver(&self, settled: &[Settled]) -> Result<(), Failure> {
-        let images = self.images(settled)?;
+    /// With `check_duplicates` a name may be given once only.
+    pub async fn deliver(
+        &self,
+        settled: &[Settled],
+        check_duplicates: bool,
+    ) -> Result<(), Failure> {
+        let visits = self.ledger.visits();
+        let images = images(settled, &visits)?;
         let requests: Vec<ImageRequest> = images.iter().map(|i| i.request.clone()).collect();
-        if self.check_duplicates {
+        if check_duplicates {
             let problems = duplicates::check(&requests);
             if !problems.is_empty() {
                 return Err(Failure {
@@ -82,11 +87,11 @@ impl Delivery {
                 _ => None,
             })
             .collect();
+        let steps = images.iter().map(|i| i.output.state);
         self.execute(
-            images
-                .iter()
-                .map(|i| i.output.state)
-                .chain(artifacts.iter().map(|(_, a)| a.state)),
+            steps
+                .chain(artifacts.iter().map(|(_, a)| a.state))
+                .collect(),
         )
         .await?;
         if !artifacts.is_empty() || !images.is_empty() {
@@ -98,12 +103,12 @@ impl Delivery {
         if !images.is_empty() {
             self.hand_over_images(&images, &requests).await?;
         }
-        self.tell_what_was_not_pushed(settled);
+        self.tell_what_was_not_pushed(settled, &visits);
         Ok(())
     }
 
     /// Everything is executed before anything is output.
-    async fn execute(&self, steps: impl Iterator<Item = StepId>) -> Result<(), Failure> {
+    async fn execute(&self, steps: Vec<StepId>) -> Result<(), Failure> {
         let solve = |step| async move {
             let state = self.executor.lowering().state(step);
             self.executor.solve(&state).await.map(|_| ())
@@ -117,95 +122,47 @@ impl Delivery {
     }
 
     async fn write_files(&self, artifacts: &[(&Settled, &ArtifactOutput)]) -> Result<(), Failure> {
-        let staging = Staging::new(&self.cwd).map_err(|e| {
+        let no_room = |e: io::Error| {
             let message = format!("cannot make a temporary directory for artifacts: {e}");
             Failure::new(
                 FailureKind::Environment,
                 Diagnostic::error("staging", message),
             )
-        })?;
-        let export = |(settled, artifact): &(&Settled, &ArtifactOutput)| {
-            let (at, artifact) = (settled.output.at.clone(), (*artifact).clone());
-            let source = staging.directory();
-            async move {
-                let source = source.map_err(|e| {
-                    let message = format!("cannot make a temporary directory for artifacts: {e}");
-                    Failure::new(
-                        FailureKind::Environment,
-                        Diagnostic::error("staging", message),
-                    )
-                })?;
-                self.export_files(artifact.state, source.clone()).await?;
-                Ok::<_, Failure>(FileRequest {
-                    artifact: artifact.artifact,
-                    source,
-                    dest: artifact.dest,
-                    dest_written: artifact.dest_written,
-                    within: PathBuf::from(artifact.within),
-                    glob: artifact.glob,
-                    force: artifact.force,
-                    if_exists: artifact.if_exists,
-                    at,
-                })
-            }
         };
-        let requests: Vec<FileRequest> = stream::iter(artifacts.iter().map(export))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let staging = Staging::new(&self.cwd).map_err(no_room)?;
+        let top = staging.directory().map_err(no_room)?;
+        let states: Vec<State> = artifacts
+            .iter()
+            .map(|(_, a)| self.executor.lowering().state(a.state))
+            .collect();
+        if let Some(all) = side_by_side(&states) {
+            let build = self.executor.build().await.map_err(Failure::from_engine)?;
+            let export = Export::Files { dest: top.clone() };
+            build
+                .export(&Some(all), export)
+                .await
+                .map_err(Failure::from_engine)?;
+        }
+        let mut requests = Vec::with_capacity(artifacts.len());
+        for (number, (settled, artifact)) in artifacts.iter().enumerate() {
+            let source = top.join(number.to_string());
+            // An artifact that may be missing and is has left no directory.
+            std::fs::create_dir_all(&source).map_err(no_room)?;
+            requests.push(FileRequest {
+                artifact: artifact.artifact.clone(),
+                source,
+                dest: artifact.dest.clone(),
+                dest_written: artifact.dest_written.clone(),
+                within: PathBuf::from(&artifact.within),
+                glob: artifact.glob,
+                force: artifact.force,
+                if_exists: artifact.if_exists,
+                at: settled.output.at.clone(),
+            });
+        }
         files::write(requests, Arc::clone(&self.events))
             .await
             .map_err(|problem| Failure::new(FailureKind::Environment, *problem))
-    }
-
-    /// All files of a step below an empty directory.
-    async fn export_files(&self, step: StepId, dest: PathBuf) -> Result<(), Failure> {
-        let state = self.executor.lowering().state(step);
-        if state.is_none() {
-            return Ok(());
-        }
-        let build = self.executor.build().await.map_err(Failure::from_engine)?;
-        build
-            .export(&state, Export::Files { dest })
-            .await
-            .map_err(Failure::from_engine)?;
-        Ok(())
-    }
-
-    fn images<'a>(&self, settled: &'a [Settled]) -> Result<Vec<Image<'a>>, Failure> {
-        let mut images = Vec::new();
-        for settled in settled {
-            let OutputKind::Image(output) = &settled.output.kind else {
-                continue;
-            };
-            let load = settled.local == Verdict::Counts;
-            let push = settled.push == Some(Verdict::Counts);
-            if !load && !push {
-                continue;
-            }
-            let at = &settled.output.at;
-            let names = output
-                .names
-                .iter()
-                .map(|name| image::parse_name(name, at))
-                .collect::<Result<_, _>>()
-                .map_err(|problem| Failure::new(FailureKind::BuildFile, *problem))?;
-            images.push(Image {
-                output,
-                request: ImageRequest {
-                    target: self.visits[settled.output.owner.0 as usize].target.clone(),
-                    names,
-                    platform: output.platform.clone(),
-                    platform_chosen: output.platform_chosen,
-                    load,
-                    push,
-                    insecure: output.insecure,
-                    no_manifest_list: output.no_manifest_list,
-                    at: at.clone(),
-                },
-            });
-        }
-        Ok(images)
     }
 
     async fn hand_over_images(
@@ -213,46 +170,30 @@ impl Delivery {
         images: &[Image<'_>],
         requests: &[ImageRequest],
     ) -> Result<(), Failure> {
-        let Some(docker) = self.docker.client().await else {
-            let message = "the engine is no Docker daemon, so there is no image store to load into";
-            return Err(Failure::new(
-                FailureKind::Environment,
-                Diagnostic::error("no-image-store", message).hint(
-                    "build on a Docker daemon, or write files with `SAVE ARTIFACT … AS LOCAL`",
-                ),
-            ));
-        };
-        let plan = LoadPlan::new(requests, &self.native);
+        let engine = self
+            .connection
+            .engine()
+            .await
+            .map_err(Failure::from_engine)?;
+        let needed_by = format!("`SAVE IMAGE` at {}", requests[0].at);
+        let store = engine
+            .describe()
+            .require(Capability::ImageStore, &needed_by);
+        store.map_err(Failure::from_engine)?;
+        let plan = LoadPlan::new(requests, &engine.describe().native);
         for remark in &plan.remarks {
             self.events.emit(Event::Remark(remark.clone()));
         }
         let docker_failed =
             |e: crate::docker::DockerError| Failure::new(FailureKind::Environment, e.diagnostic());
+        let docker = self.docker.client().await.map_err(docker_failed)?;
         let before = plan.look(docker).await.map_err(docker_failed)?;
-        let export = |(image, names): (&Image<'_>, &Vec<crate::oci::ImageRef>)| {
-            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            let config = finished_config(&image.output.config);
-            let state = self.executor.lowering().state(image.output.state);
-            let inline_cache = self.save_inline_cache && image.request.push;
-            let at = image.request.at.clone();
-            async move {
-                let build = self.executor.build().await.map_err(Failure::from_engine)?;
-                let export = Export::Image {
-                    names,
-                    config: Box::new(config),
-                    inline_cache,
-                };
-                let exported = build.export(&state, export).await.map_err(|e| {
-                    let mut failure = Failure::from_engine(e);
-                    for diagnostic in &mut failure.diagnostics {
-                        diagnostic.at.get_or_insert_with(|| at.clone());
-                    }
-                    failure
-                })?;
-                Ok::<Option<Digest>, Failure>(exported.image_id)
-            }
-        };
-        let ids: Vec<Option<Digest>> = stream::iter(images.iter().zip(&plan.names).map(export))
+        let exports: Vec<_> = images
+            .iter()
+            .zip(&plan.names)
+            .map(|(image, names)| self.export_image(image, names))
+            .collect();
+        let ids: Vec<Option<Digest>> = stream::iter(exports)
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -264,15 +205,43 @@ impl Delivery {
             self.events.emit(Event::Phase("push"));
             let pusher = Pusher {
                 docker: Arc::clone(docker),
-                registries: Arc::clone(&self.registries),
-                credentials: Arc::clone(&self.credentials) as Arc<_>,
+                registries: Arc::clone(&self.outside.registries),
+                credentials: Arc::clone(&self.outside.credentials) as Arc<_>,
                 cache_dir: self.cache_dir.clone(),
                 events: Arc::clone(&self.events),
             };
-            pusher.push(requests, &ids, &plan).await.map_err(failed)?;
+            let pushed = pusher.push(requests, &ids, &plan).await;
             self.remove_nameless(docker, requests, &ids).await;
+            pushed.map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// One image into the daemon's store, under the names that it is to have there.
+    async fn export_image(
+        &self,
+        image: &Image<'_>,
+        names: &[ImageRef],
+    ) -> Result<Option<Digest>, Failure> {
+        let export = Export::Image {
+            names: names.iter().map(ToString::to_string).collect(),
+            config: Box::new(finished_config(&image.output.config)),
+            inline_cache: self.save_inline_cache && image.request.push,
+        };
+        let state = self.executor.lowering().state(image.output.state);
+        let build = self.executor.build().await.map_err(Failure::from_engine)?;
+        match build.export(&state, export).await {
+            Ok(exported) => Ok(exported.image_id),
+            Err(error) => {
+                let mut failure = Failure::from_engine(error);
+                for diagnostic in &mut failure.diagnostics {
+                    diagnostic
+                        .at
+                        .get_or_insert_with(|| image.request.at.clone());
+                }
+                Err(failure)
+            }
+        }
     }
 
     /// What was exported only to be pushed has no name in the daemon, and would lie there for ever.
@@ -295,13 +264,13 @@ impl Delivery {
         }
     }
 
-    fn tell_what_was_not_pushed(&self, settled: &[Settled]) {
+    fn tell_what_was_not_pushed(&self, settled: &[Settled], visits: &[Visit]) {
         let not_given = Verdict::No(Reason::PushNotGiven);
         for settled in settled {
             if settled.push.as_ref() != Some(&not_given) {
                 continue;
             }
-            let target = self.visits[settled.output.owner.0 as usize].target.clone();
+            let target = visits[settled.output.owner.0 as usize].target.clone();
             match &settled.output.kind {
                 OutputKind::Image(image) => {
                     for name in &image.names {
@@ -322,12 +291,73 @@ impl Delivery {
     }
 }
 
+/// What is loaded or pushed.
+fn images<'a>(settled: &'a [Settled], visits: &[Visit]) -> Result<Vec<Image<'a>>, Failure> {
+    let mut images = Vec::new();
+    for settled in settled {
+        let OutputKind::Image(output) = &settled.output.kind else {
+            continue;
+        };
+        let load = settled.local == Verdict::Counts;
+        let push = settled.push == Some(Verdict::Counts);
+        if !load && !push {
+            continue;
+        }
+        let at = &settled.output.at;
+        let names = output
+            .names
+            .iter()
+            .map(|name| image::parse_name(name, at))
+            .collect::<Result<_, _>>()
+            .map_err(|problem| Failure::new(FailureKind::BuildFile, *problem))?;
+        images.push(Image {
+            output,
+            request: ImageRequest {
+                target: visits[settled.output.owner.0 as usize].target.clone(),
+                names,
+                platform: output.platform.clone(),
+                platform_chosen: output.platform_chosen,
+                load,
+                push,
+                insecure: output.insecure,
+                no_manifest_list: output.no_manifest_list,
+                at: at.clone(),
+            },
+        });
+    }
+    Ok(images)
+}
+
 /// The configuration as it is exported: layers and their times are the engine's to fill in.
 fn finished_config(config: &ImageConfig) -> ImageConfig {
     ImageConfig {
         rootfs: None,
         ..config.clone()
     }
+}
+
+/// All artifacts in one file system, each below its number, so that one export brings them all.
+fn side_by_side(states: &[State]) -> Option<Edge> {
+    let label = Arc::new(Label {
+        target: String::new(),
+        text: "artifacts".to_owned(),
+        platform: None,
+        at: None,
+    });
+    let mut file = FileOp::on(&None);
+    for (number, state) in states
+        .iter()
+        .enumerate()
+        .filter(|(_, state)| state.is_some())
+    {
+        let whole = CopyFile {
+            contents: true,
+            make_dest: true,
+            ..CopyFile::default()
+        };
+        file = file.copy(state, "/", &format!("/{number}/"), whole);
+    }
+    (!file.is_empty()).then(|| file.build(label))
 }
 
 /// What the work for one artifact of the command line is called.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use crate::{
+    base::Platform,
     events::EventSink,
     graph::{
         Ledger, Plan,
         ledger::{Settled, Visit},
     },
+    syntax::dialect::Feature,
 };
 
 use super::{
     Failure,
     build::{interpret, output_mode},
-    images::Images,
+    images::{Images, Outside},
     probe::Planning,
     request::BuildRequest,
 };
@@ -34,12 +36,14 @@ pub struct Planned {
 
 /// Plans a run. Registries are asked for base images unless the request is offline; no engine is needed.
 pub async fn plan(request: BuildRequest, events: Arc<dyn EventSink>) -> Result<Planned, Failure> {
-    let images = (!request.offline).then(|| Images::of_registries(&request, &events));
+    let outside = Outside::new(&request, &events);
+    let images = (!request.offline).then(|| Images::of_registries(&request, &outside, &events));
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     let probe = Arc::new(Planning { images });
-    let interpreted = interpret(&request, &plan, &ledger, probe, &events).await?;
-    let outputs = ledger.settle(output_mode(&request, &interpreted));
+    let interpreted = interpret(&request, Platform::host(), &plan, &ledger, probe, &events).await?;
+    let older = !interpreted.features.has(Feature::ReferencedSaveOnly);
+    let outputs = ledger.settle(output_mode(&request, older));
     let root = ledger.visit_of(interpreted.root).target;
     let visits = ledger.visits();
     let mut order: Vec<String> = Vec::new();

@@ -9,13 +9,21 @@ use crate::{
     base::{OnceMap, Platform},
     diag::Diagnostic,
     engine::EngineError,
-    graph::plan::StepId,
+    graph::{
+        ledger::{OutputMode, WaitId},
+        plan::StepId,
+    },
     interp::probe::{Answer, BaseImage, Captured, Probe},
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
     oci::ImageRef,
 };
 
-use super::{executor::Executor, failure::engine_diagnostic, images::Images};
+use super::{
+    executor::Executor,
+    failure::{Failure, engine_diagnostic},
+    images::Images,
+    outputs::Delivery,
+};
 
 /// Answers by running.
 pub struct Running {
@@ -23,6 +31,10 @@ pub struct Running {
     pub executor: Arc<Executor>,
     /// Looks images up.
     pub images: Images,
+    /// Hands over what takes effect at the end of a `WAIT` block.
+    pub delivery: Arc<Delivery>,
+    /// What the command line says about outputs.
+    pub mode: OutputMode,
     /// Each image and platform once.
     pub looked_up: OnceMap<(ImageRef, Platform), Result<BaseImage, Box<Diagnostic>>>,
 }
@@ -34,6 +46,13 @@ impl Running {
         self.executor.build().await?.read_file(&solved, file).await
     }
 
+    /// What the engine reported stops the run, and decides its exit code; the interpreter adds how it got there.
+    fn failed(&self, error: EngineError) -> Box<Diagnostic> {
+        let diagnostic = Box::new(engine_diagnostic(error.clone()));
+        self.executor.fail(error);
+        diagnostic
+    }
+
     async fn status(&self, step: StepId) -> Result<i32, EngineError> {
         let text = self.capture(step, CAPTURED_STATUS).await?;
         let text = String::from_utf8_lossy(&text);
@@ -43,19 +62,21 @@ impl Running {
     }
 }
 
-fn boxed(error: EngineError) -> Box<Diagnostic> {
-    Box::new(engine_diagnostic(error))
-}
-
 #[async_trait]
 impl Probe for Running {
     async fn exit_status(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
-        self.status(step).await.map(Answer::Known).map_err(boxed)
+        self.status(step)
+            .await
+            .map(Answer::Known)
+            .map_err(|e| self.failed(e))
     }
 
     async fn output(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
-        let status = self.status(step).await.map_err(boxed)?;
-        let stdout = self.capture(step, CAPTURED_OUTPUT).await.map_err(boxed)?;
+        let status = self.status(step).await.map_err(|e| self.failed(e))?;
+        let stdout = self
+            .capture(step, CAPTURED_OUTPUT)
+            .await
+            .map_err(|e| self.failed(e))?;
         Ok(Answer::Known(Captured { status, stdout }))
     }
 
@@ -74,6 +95,22 @@ impl Probe for Running {
 
     fn ready(&self, step: StepId) {
         self.executor.start(step);
+    }
+
+    async fn end_of_wait(&self, block: WaitId) -> Result<(), Box<Diagnostic>> {
+        self.executor.settle().await.map_err(|e| self.failed(e))?;
+        let settled = self.delivery.ledger.settle_block(block, self.mode);
+        let delivery = Arc::clone(&self.delivery);
+        let runtime = tokio::runtime::Handle::current();
+        // On a thread of its own: the compiler cannot prove that the streams inside may move between threads
+        // (rust-lang/rust#100013), and the end of a `WAIT` waits in any case.
+        let work = move || runtime.block_on(delivery.deliver(&settled, true));
+        let delivered = tokio::task::spawn_blocking(work).await;
+        let delivered = delivered.unwrap_or_else(|_| Err(Failure::canceled()));
+        delivered.map_err(|failure| {
+            let problem = failure.diagnostics.into_iter().next();
+            Box::new(problem.unwrap_or_else(|| engine_diagnostic(EngineError::Canceled)))
+        })
     }
 }
 

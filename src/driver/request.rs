@@ -9,6 +9,8 @@ use crate::{
     syntax::dialect::Feature,
 };
 
+use super::engines::EngineChoice;
+
 /// What the run is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
@@ -74,13 +76,13 @@ pub struct BuildRequest {
     pub feature_overrides: Vec<Feature>,
     /// Overrides the branch that git says.
     pub git_branch: Option<String>,
-    /// The engine as it was asked for; none is `auto`.
-    pub engine: Option<String>,
+    /// The engine as it was asked for.
+    pub engine: EngineChoice,
     /// Mirrors and insecure registries.
     pub registries: RegistrySettings,
     /// Where caches of this machine go; none where there is no place for them.
     pub cache_dir: Option<PathBuf>,
-    /// How many targets are interpreted at once.
+    /// How many states are solved at once.
     pub parallelism: usize,
     /// Ask no registry (`bld plan --offline`).
     pub offline: bool,

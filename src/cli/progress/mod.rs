@@ -37,10 +37,13 @@ pub trait Progress: EventSink {
 pub fn for_style(style: ProgressStyle, streams: Streams, ci: bool) -> Arc<dyn Progress> {
     match style {
         ProgressStyle::Json => Arc::new(json::Json),
-        ProgressStyle::Tty => Arc::new(terminal::Terminal::new(streams)),
+        // Lines can only be redrawn on a terminal.
+        ProgressStyle::Tty if streams.terminal => Arc::new(terminal::Terminal::new(streams)),
         ProgressStyle::Auto if streams.terminal && !ci => {
             Arc::new(terminal::Terminal::new(streams))
         }
-        ProgressStyle::Auto | ProgressStyle::Plain => Arc::new(plain::Plain::new(streams)),
+        ProgressStyle::Auto | ProgressStyle::Plain | ProgressStyle::Tty => {
+            Arc::new(plain::Plain::new(streams))
+        }
     }
 }
