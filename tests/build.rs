@@ -232,6 +232,55 @@ fn one_artifact_can_be_asked_for() {
 }
 
 #[test]
+fn what_stands_in_a_wait_block_has_taken_effect_at_its_end() {
+    let Some(services) = services("wait") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         all:\n\
+         \x20   WAIT\n\
+         \x20       BUILD +early\n\
+         \x20   END\n\
+         \x20   RUN false\n\
+         early:\n\
+         \x20   RUN echo early > /f\n\
+         \x20   SAVE ARTIFACT /f AS LOCAL early\n",
+    )
+    .on(&services);
+    bld.fails(1, &["+all"]).says("RUN false");
+    assert_eq!(
+        bld.read("early"),
+        "early\n",
+        "written although the build failed later"
+    );
+}
+
+#[test]
+fn asking_for_one_thing_pushes_nothing_else() {
+    let Some(services) = services("--image with --push") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         t:\n\
+         \x20   RUN echo a > /a\n\
+         \x20   RUN --push echo DEPLOYING\n\
+         \x20   SAVE ARTIFACT /a\n",
+    )
+    .on(&services);
+    bld.ok(&["--push", "--artifact", "+t/a", "o"])
+        .never_says("| DEPLOYING");
+    assert_eq!(bld.read("o"), "a\n");
+    bld.ok(&["--push", "+t"]).says("| DEPLOYING");
+    bld.ok(&["+t"])
+        .never_says("| DEPLOYING")
+        .says("Did not execute push command");
+}
+
+#[test]
 fn an_image_without_any_layer_is_there() {
     let Some(services) = services("scratch") else {
         return;

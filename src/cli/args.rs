@@ -145,7 +145,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "STYLE", value_enum, default_value_t = ProgressStyle::Auto, help_heading = "Display")]
     pub progress: ProgressStyle,
 
-    /// Say more
+    /// Also show what bld does on its own behalf
     #[arg(long, short = 'V', help_heading = "Display")]
     pub verbose: bool,
 

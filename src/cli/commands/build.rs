@@ -30,7 +30,7 @@ pub fn build(
     let (request, more) = settings::resolve(args, target, &environment, config)?;
     remarks.extend(more);
     printer::diagnostics(&remarks, streams);
-    let display = progress::for_style(args.progress, streams, request.ci);
+    let display = progress::for_style(args.progress, streams, request.ci, args.verbose);
     let events: Arc<dyn EventSink> = Arc::clone(&display) as Arc<dyn EventSink>;
     let outcome = super::runtime()?.block_on(async {
         let cancel = CancellationToken::new();

@@ -63,6 +63,10 @@ fn as_text(planned: &Planned) -> String {
             .collect();
         // Concurrent targets mix in the plan; within one target the file's order is what a reader expects.
         own.sort_by_key(|(id, step)| (step.label.at.as_ref().map(|at| at.span.start), *id));
+        // One statement may be several steps.
+        own.dedup_by(|(_, a), (_, b)| {
+            a.label == b.label && !matches!(a.op, StepOp::Decision { .. })
+        });
         if own.is_empty() {
             continue;
         }

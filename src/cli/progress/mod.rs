@@ -33,8 +33,13 @@ pub trait Progress: EventSink {
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]);
 }
 
-/// The display that was asked for.
-pub fn for_style(style: ProgressStyle, streams: Streams, ci: bool) -> Arc<dyn Progress> {
+/// The display that was asked for; `verbose` shows bld's own steps, too.
+pub fn for_style(
+    style: ProgressStyle,
+    streams: Streams,
+    ci: bool,
+    verbose: bool,
+) -> Arc<dyn Progress> {
     match style {
         ProgressStyle::Json => Arc::new(json::Json),
         // Lines can only be redrawn on a terminal.
@@ -43,7 +48,7 @@ pub fn for_style(style: ProgressStyle, streams: Streams, ci: bool) -> Arc<dyn Pr
             Arc::new(terminal::Terminal::new(streams))
         }
         ProgressStyle::Auto | ProgressStyle::Plain | ProgressStyle::Tty => {
-            Arc::new(plain::Plain::new(streams))
+            Arc::new(plain::Plain::new(streams, verbose))
         }
     }
 }

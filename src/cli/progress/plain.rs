@@ -17,6 +17,7 @@ use super::{Outcome, Progress, lines::Lines, text};
 /// The plain display.
 pub struct Plain {
     streams: Streams,
+    verbose: bool,
     state: Mutex<State>,
 }
 
@@ -29,9 +30,10 @@ struct State {
 
 impl Plain {
     /// A display on standard error.
-    pub fn new(streams: Streams) -> Self {
+    pub fn new(streams: Streams, verbose: bool) -> Self {
         Self {
             streams,
+            verbose,
             state: Mutex::default(),
         }
     }
@@ -51,7 +53,11 @@ impl EventSink for Plain {
         let mut state = self.state();
         let text = match event {
             Event::Phase(name) => format!("{}\n", text::phase(name)),
-            Event::Step { label, state, .. } if text::is_internal(&label, &state) => return,
+            Event::Step { label, state, .. }
+                if !self.verbose && text::is_internal(&label, &state) =>
+            {
+                return;
+            }
             Event::Step {
                 id,
                 label,
