@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 /// From the ground up.
 const ORDER: &[&str] = &[
-    "base", "diag", "events", "oci", "docker", "git", "syntax", "graph", "interp", "llb", "engine",
+    "base", "diag", "events", "git", "oci", "docker", "syntax", "graph", "interp", "llb", "engine",
     "output", "driver", "cli",
 ];
 

@@ -3,6 +3,7 @@
 
 mod build;
 mod commands;
+mod docs;
 mod engine;
 mod errors;
 mod harness;

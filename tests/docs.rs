@@ -1,0 +1,57 @@
+//! Documents that come from the code. A test fails where one is out of date; `BLD_BLESS=1 cargo test docs` writes them.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use bld::{
+    cli::args::Cli,
+    syntax::dialect::{FEATURES, Since},
+};
+use clap::CommandFactory as _;
+
+#[test]
+fn the_table_of_language_features_is_up_to_date() {
+    let mut text = String::from(
+        "# Language features\n\n\
+         Switches of the `VERSION` line: `VERSION --name 0.8`. A file has those that its number turns on, and those that the\n\
+         line asks for. This page is made from the table in `src/syntax/dialect.rs`.\n\n\
+         | feature | on from | |\n|---|---|---|\n",
+    );
+    for row in FEATURES {
+        let since = match row.since {
+            Since::Always => "always",
+            Since::V06 => "0.6",
+            Since::V07 => "0.7",
+            Since::V08 => "0.8",
+            Since::Experimental => "on request, experimental",
+            Since::Never => "on request",
+        };
+        let _ = writeln!(text, "| `{}` | {since} | {} |", row.name, row.doc);
+    }
+    compare("docs/language/features.md", &text);
+}
+
+#[test]
+fn the_list_of_options_is_up_to_date() {
+    let help = Cli::command().term_width(100).render_long_help().to_string();
+    let text = format!(
+        "# Options\n\n\
+         What `bld --help` prints. Every option of the build can be given in the environment, too: `BLD_` or `EARTHLY_`,\n\
+         then its name in capitals with underscores (`BLD_NO_CACHE=true`); what is typed goes before it, and it before `.env`\n\
+         and the config file. Options that may be given several times take commas there. Names that differ: `PLATFORMS`,\n\
+         `SECRETS`, `SECRET_FILES`, `BUILD_ARGS`, `GIT_BRANCH_OVERRIDE`.\n\n\
+         ```text\n{}\n```\n",
+        help.trim_end()
+    );
+    compare("docs/reference/options.md", &text);
+}
+
+#[track_caller]
+fn compare(name: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("BLD_BLESS").is_some() {
+        fs::write(&path, made).expect("a document that can be written");
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == made, "{name} is out of date: BLD_BLESS=1 cargo test docs");
+}
