@@ -281,6 +281,80 @@ fn asking_for_one_thing_pushes_nothing_else() {
 }
 
 #[test]
+fn what_may_be_missing_may_be_missing_in_every_form() {
+    let Some(services) = services("--if-exists") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         WORKDIR /w\n\
+         s:\n\
+         \x20   RUN mkdir d && echo 1 > d/one && echo 2 > 'od[d'\n\
+         \x20   SAVE ARTIFACT d\n\
+         \x20   SAVE ARTIFACT --if-exists nope\n\
+         \x20   SAVE ARTIFACT --if-exists no/such* x/\n\
+         \x20   SAVE ARTIFACT --if-exists 'od[d'\n\
+         \x20   SAVE ARTIFACT --if-exists nope AS LOCAL nope\n\
+         t:\n\
+         \x20   COPY --if-exists +s/nope ./\n\
+         \x20   COPY --if-exists +s/sub/nope* ./\n\
+         \x20   COPY --if-exists +s/d/one ./\n\
+         \x20   COPY --if-exists +s/d/o* ./again/\n\
+         \x20   COPY --if-exists file other* ./\n\
+         \x20   RUN find . -type f | sort > /list\n\
+         \x20   SAVE ARTIFACT /list AS LOCAL list\n\
+         all:\n\
+         \x20   BUILD +s\n\
+         \x20   BUILD +t\n",
+    )
+    .on(&services);
+    bld.ok(&["+all"]);
+    assert_eq!(bld.read("list"), "./again/one\n./one\n");
+    assert!(!bld.path("nope").exists());
+}
+
+#[test]
+fn what_a_step_writes_is_shown_once_however_often_its_result_is_needed() {
+    let Some(services) = services("logs") else {
+        return;
+    };
+    let docker = Docker::at(&services.docker);
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         t:\n\
+         \x20   RUN --no-cache echo once\n\
+         \x20   SAVE IMAGE bld-test-logs:1\n\
+         \x20   SAVE ARTIFACT /etc/passwd AS LOCAL sub/p\n",
+    )
+    .on(&services);
+    let ran = bld.ok(&["+t"]);
+    let shown = ran.stderr.lines().filter(|l| l.ends_with("| once")).count();
+    assert_eq!(shown, 1, "{}", ran.stderr);
+    ran.says("output as sub/p");
+    docker.remove_image("bld-test-logs:1");
+}
+
+#[test]
+fn the_entrypoint_gets_its_words_without_quotes() {
+    let Some(services) = services("--entrypoint") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         t:\n\
+         \x20   ARG v=two\n\
+         \x20   ENTRYPOINT [\"sh\", \"-c\"]\n\
+         \x20   RUN --entrypoint \"echo one; echo $v\"\n\
+         \x20   RUN --no-cache --entrypoint \"echo one; echo $v\"\n",
+    )
+    .on(&services);
+    bld.ok(&["+t"]).says("| one").says("| two");
+}
+
+#[test]
 fn an_image_without_any_layer_is_there() {
     let Some(services) = services("scratch") else {
         return;

@@ -32,7 +32,10 @@ fn the_table_of_language_features_is_up_to_date() {
 
 #[test]
 fn the_list_of_options_is_up_to_date() {
-    let help = Cli::command().term_width(100).render_long_help().to_string();
+    let help = Cli::command()
+        .term_width(100)
+        .render_long_help()
+        .to_string();
     let text = format!(
         "# Options\n\n\
          What `bld --help` prints. Every option of the build can be given in the environment, too: `BLD_` or `EARTHLY_`,\n\
@@ -53,5 +56,8 @@ fn compare(name: &str, made: &str) {
         return;
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == made, "{name} is out of date: BLD_BLESS=1 cargo test docs");
+    assert!(
+        found == made,
+        "{name} is out of date: BLD_BLESS=1 cargo test docs"
+    );
 }

@@ -99,6 +99,60 @@ fn a_failing_command_shows_its_line_its_exit_code_and_its_last_words() {
 }
 
 #[test]
+fn a_failing_command_of_any_length_is_no_crash_of_the_engine() {
+    let Some(services) = services("long command") else {
+        return;
+    };
+    let long = "y".repeat(200_000);
+    let file = format!("VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo {long} | wc -c; exit 5\n");
+    // The kernel takes at most 128 KiB in one argument; what it says is passed on.
+    let ran = Bld::with(&file).on(&services).fails(1, &["+t"]);
+    ran.says("Buildfile:4:5").never_says("went away");
+    let file = file.replace(&long, &"y".repeat(100_000));
+    Bld::with(&file)
+        .on(&services)
+        .fails(1, &["+t"])
+        .says("exit code 5");
+}
+
+#[test]
+fn an_image_without_a_shell_is_told_what_to_do() {
+    let Some(services) = services("no shell") else {
+        return;
+    };
+    let bld = Bld::with("VERSION 0.8\nt:\n    FROM scratch\n    COPY Buildfile /\n    RUN x\n")
+        .on(&services);
+    bld.fails(1, &["+t"])
+        .says("needs a shell")
+        .says("exec form");
+}
+
+#[test]
+fn an_artifact_that_is_not_there_is_named() {
+    let Some(services) = services("missing artifact") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox:1.36\ns:\n    SAVE ARTIFACT /etc/passwd\nt:\n    COPY +s/nope .\nu:\n    SAVE ARTIFACT /nope\n",
+    )
+    .on(&services);
+    bld.fails(1, &["+t"])
+        .says("artifact path")
+        .says("/nope")
+        .says("Buildfile:6:5");
+    bld.fails(1, &["+u"])
+        .says("since it does not exist")
+        .says("Buildfile:8:5");
+}
+
+#[test]
+fn a_file_and_a_directory_are_not_named_at_once() {
+    let bld = Bld::with(SMALL).file("sub/Buildfile", SMALL);
+    bld.fails(1, &["-f", "Buildfile", "./sub+image"])
+        .says("`-f`");
+}
+
+#[test]
 fn a_context_that_cannot_be_read_names_the_file() {
     let Some(services) = services("unreadable context") else {
         return;

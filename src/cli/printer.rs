@@ -28,11 +28,14 @@ impl Streams {
 }
 
 /// Writes data to standard output. A reader that went away ends the program quietly, as in any pipe.
-pub fn data(text: &str) -> std::io::Result<()> {
+pub fn data(text: &str) -> Result<(), Box<Diagnostic>> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            let message = format!("cannot write to standard output: {e}");
+            Err(Box::new(Diagnostic::error("output", message)))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -78,7 +78,7 @@ fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        let _ = printer::data(&error.render().to_string());
+        printer::data(&error.render().to_string())?;
         return Ok(Exit::Success);
     }
     let text = |kind| match error.get(kind) {

@@ -128,9 +128,43 @@ fn goal<'a>(args: &BuildArgs, words: &'a [String]) -> Result<(Goal, &'a [String]
     ))
 }
 
+/// Commands of the reference that a later version has.
+const LATER: &[&str] = &[
+    "ls",
+    "doc",
+    "config",
+    "prune",
+    "bootstrap",
+    "init",
+    "docker-build",
+    "docker2earthly",
+    "docker2bld",
+    "image",
+    "mirror",
+];
+/// Commands of the reference that are no more.
+const GONE: &[&str] = &[
+    "account",
+    "org",
+    "project",
+    "secret",
+    "satellite",
+    "cloud",
+    "registry",
+    "web",
+    "billing",
+];
+
 fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
     let diagnostic = usage(format!("`{text}` is an invalid {kind} reference: {error}"));
     match error {
+        RefError::NotAReference if LATER.contains(&text) => {
+            usage(format!("`bld {text}` is not in this version of bld yet"))
+                .hint("`bld --help` shows the commands that are")
+        }
+        RefError::NotAReference if GONE.contains(&text) => usage(format!(
+            "`bld {text}` is not supported: it belonged to a service that no longer exists"
+        )),
         RefError::NotAReference if !text.contains('+') => {
             let hint = format!("targets begin with a plus sign: `bld +{text}`");
             diagnostic

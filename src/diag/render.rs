@@ -11,6 +11,9 @@ use super::{
 /// The widest line that is shown whole; a longer one is cut around the caret by the renderer.
 const WIDTH: usize = 140;
 
+/// So many frames are shown at most.
+const FRAMES: usize = 12;
+
 /// Draws one diagnostic with its source line, caret, notes and hints. Ends with a line end.
 pub fn draw(diagnostic: &Diagnostic, color: bool) -> String {
     let level = match diagnostic.severity {
@@ -28,7 +31,17 @@ pub fn draw(diagnostic: &Diagnostic, color: bool) -> String {
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(note.clone()));
     }
-    for frame in &diagnostic.frames {
+    let frames = &diagnostic.frames;
+    let left_out = frames.len().saturating_sub(FRAMES);
+    for (number, frame) in frames.iter().enumerate() {
+        // A recursion has thousands of frames, all alike: its beginning and its end are enough.
+        if left_out > 0 && number == FRAMES / 2 {
+            let text = format!("… {left_out} more …");
+            group = group.element(Level::NOTE.no_name().message(text));
+        }
+        if left_out > 0 && (FRAMES / 2..FRAMES / 2 + left_out).contains(&number) {
+            continue;
+        }
         let text = match &frame.at {
             Some(at) => format!("in {}, called from {at}", frame.what),
             None => format!("in {}", frame.what),

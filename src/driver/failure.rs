@@ -97,6 +97,10 @@ impl Failure {
 pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
     let message = error.to_string();
     match error {
+        EngineError::Unreachable { reason, .. } if reason.contains("ermission denied") => {
+            Diagnostic::error("engine-unreachable", message)
+                .hint("the socket belongs to somebody else: join its group (`usermod -aG docker $USER`, then log in again), or run as root")
+        }
         EngineError::Unreachable { .. } => Diagnostic::error("engine-unreachable", message)
             .hint("start Docker (`dockerd`, or `systemctl start docker`), or name another engine with `--engine`"),
         EngineError::Gone { .. } => Diagnostic::error("engine-gone", message)
@@ -114,9 +118,21 @@ pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
 /// A step's failure: its place, what it wrote last, and what that usually means.
 fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
     let command = first_line(&failure.label.text);
-    let mut message = match failure.exit_code {
-        Some(code) => format!("`{command}` did not complete successfully: exit code {code}"),
-        None => format!("`{command}` failed: {}", failure.message),
+    let mut message = match (missing_path(failure), failure.exit_code) {
+        (Some(path), _) if command.starts_with("SAVE ARTIFACT") => {
+            format!("cannot save artifact `{path}`, since it does not exist")
+        }
+        (Some(path), _) if command.starts_with("COPY") && command.contains('+') => {
+            format!("artifact path `{path}` not found in what the target saves")
+        }
+        (Some(path), _) => format!("`{path}` not found"),
+        (None, _) if no_shell(failure) => {
+            format!("`{command}` needs a shell, and the image has no `/bin/sh`")
+        }
+        (None, Some(code)) => {
+            format!("`{command}` did not complete successfully: exit code {code}")
+        }
+        (None, None) => format!("`{command}` failed: {}", failure.message),
     };
     if !failure.label.target.is_empty() {
         let _ = write!(message, " (in {})", failure.label.target);
@@ -144,24 +160,42 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
             "the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs",
         );
     }
+    if missing_path(failure).is_some() {
+        return Some(
+            "check the path, and that nothing on the way leaves it out: an earlier command, an ignore file; \
+             `--if-exists` allows for it to be missing",
+        );
+    }
+    if no_shell(failure) {
+        return Some(
+            "use the exec form `RUN [\"program\", \"argument\"]`, or a base image with a shell",
+        );
+    }
     match failure.exit_code {
         Some(137) => {
             Some("exit code 137 means that the process was killed, mostly because memory ran out")
         }
-        Some(126 | 127) if said("/bin/sh") && said("no such file") => {
-            Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
-        }
         Some(127) => {
             Some("exit code 127 means that a program was not found: is it installed in this image?")
         }
-        None if said("/bin/sh") && said("no such file or directory") => {
-            Some("the image has no `/bin/sh`: use the exec form `RUN [\"program\", \"argument\"]`")
+        Some(_) if said("unable to start container process") => {
+            Some("the program could not be started: is it in this image, and executable?")
         }
-        None if said("not found") || said("no such file or directory") => Some(
-            "check the path, and that an earlier command of the target or an ignore file does not remove it",
-        ),
         _ => None,
     }
+}
+
+/// The path that a copy did not find.
+fn missing_path(failure: &StepFailure) -> Option<String> {
+    let rest = failure.message.strip_suffix(": not found")?;
+    let quoted = rest.strip_suffix(" not found")?.trim_matches('"');
+    failure.exit_code.is_none().then(|| quoted.to_owned())
+}
+
+/// Whether what failed was to start the shell itself.
+fn no_shell(failure: &StepFailure) -> bool {
+    let said = |text: &String| text.contains("exec: \"/bin/sh\"") && text.contains("no such file");
+    said(&failure.message) || failure.tail.iter().any(said)
 }
 
 fn is_foreign_binary(failure: &StepFailure) -> bool {

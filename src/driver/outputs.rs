@@ -152,7 +152,7 @@ impl Delivery {
                 artifact: artifact.artifact.clone(),
                 source,
                 dest: artifact.dest.clone(),
-                dest_written: artifact.dest_written.clone(),
+                dest_written: self.from_here(&artifact.dest),
                 within: PathBuf::from(&artifact.within),
                 glob: artifact.glob,
                 force: artifact.force,
@@ -163,6 +163,16 @@ impl Delivery {
         files::write(requests, Arc::clone(&self.events))
             .await
             .map_err(|problem| Failure::new(FailureKind::Environment, *problem))
+    }
+
+    /// A path of this machine as it is shown: from the working directory where it lies below it.
+    fn from_here(&self, path: &str) -> String {
+        let here = format!("{}/", self.cwd.display());
+        match path.strip_prefix(&here) {
+            Some("") => "./".to_owned(),
+            Some(below) => below.to_owned(),
+            None => path.to_owned(),
+        }
     }
 
     async fn hand_over_images(

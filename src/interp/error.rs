@@ -169,6 +169,16 @@ pub(crate) fn unknown_alias<'a>(alias: &str, known: impl Iterator<Item = &'a str
     error.into()
 }
 
+pub(crate) fn file_and_directory(reference: &str) -> Failure {
+    Failure::from(
+        Diagnostic::error(
+            "file-and-directory",
+            format!("`{reference}` names a directory, and `-f` names a build file"),
+        )
+        .hint("give one of the two: with `-f` the target is `+name`"),
+    )
+}
+
 pub(crate) fn alias_outside(text: &str) -> Failure {
     fail_hint(
         "alias-outside",

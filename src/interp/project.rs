@@ -196,6 +196,12 @@ impl Project {
     /// Reads and judges a file; what is wrong with it is for the caller.
     pub fn read(&self, path: &Path) -> Result<Parsed, Failure> {
         let shown = self.show(path);
+        // Reading a pipe or a device could take for ever.
+        let metadata = fs::metadata(path).map_err(|e| error::unreadable(&shown, &e))?;
+        if !metadata.is_file() {
+            let why = io::Error::other("it is not a regular file");
+            return Err(error::unreadable(&shown, &why));
+        }
         let bytes = fs::read(path).map_err(|e| error::unreadable(&shown, &e))?;
         let source = syntax::read(shown.strip_prefix("./").unwrap_or(&shown), &bytes)
             .map_err(Failure::from)?;

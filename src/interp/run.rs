@@ -184,6 +184,9 @@ fn root_file(session: &Session) -> Result<Arc<Loaded>, Failure> {
     let request = &session.request;
     let cwd = session.project.cwd();
     if let Some(file) = &request.file {
+        if request.root.place != Place::Here {
+            return Err(error::file_and_directory(&request.root.to_string()));
+        }
         return session.project.load_file(&cwd.join(file));
     }
     let dir = match &request.root.place {

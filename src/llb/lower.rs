@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     events::Label,
-    graph::plan::{COPY_TIME, CopyFiles, Keep, Network, Plan, Run, Step, StepId, StepOp},
+    graph::plan::{COPY_TIME, CopyFiles, CopyItem, Keep, Network, Plan, Run, Step, StepId, StepOp},
 };
 
 /// Where the directory that takes a command's exit status and output is mounted.
@@ -182,6 +182,38 @@ impl Lowering {
     }
 }
 
+/// The path that the engine is given. Only a pattern may match nothing, and only where the directory in front of its first
+/// special character is there: so what may be missing begins with a special character, `/[s]ub/file`.
+fn source(item: &CopyItem) -> String {
+    let path = item.source.trim_start_matches('/');
+    let Some(first) = path.chars().next().filter(|_| item.if_exists) else {
+        return item.source.clone();
+    };
+    let rest = &path[first.len_utf8()..];
+    let rest = if item.wildcard {
+        rest.to_owned()
+    } else {
+        escape(rest)
+    };
+    match first {
+        '*' | '?' | '[' | '\\' if item.wildcard => item.source.clone(),
+        '*' | '?' | '[' | '\\' | ']' | '^' | '-' => format!("/\\{first}{rest}"),
+        first => format!("/[{first}]{rest}"),
+    }
+}
+
+/// A path as a pattern that matches nothing else.
+fn escape(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
 /// `user[:group]`. The name `root` needs no look-up in `/etc/passwd`, which `scratch` does not have.
 fn owner_of(text: &str) -> Option<Owner> {
     let mut owner: Owner = text.parse().ok()?;
@@ -237,13 +269,13 @@ fn copy_files(
             follow: item.follow,
             contents: item.contents,
             make_dest: true,
-            wildcard: item.wildcard,
+            wildcard: item.wildcard || item.if_exists,
             allow_missing: item.if_exists,
             time: (!copy.keep_times).then_some(COPY_TIME),
             include: Vec::new(),
             exclude: Vec::new(),
         };
-        file = file.copy(&state_of(&item.from), &item.source, &item.dest, spec);
+        file = file.copy(&state_of(&item.from), &source(item), &item.dest, spec);
     }
     if file.is_empty() {
         on.clone()

@@ -52,7 +52,7 @@ pub fn check(
     if args.json {
         let problems: Vec<_> = checked.problems.iter().map(render::json).collect();
         let report = json!({"files": checked.files, "problems": problems});
-        let _ = printer::data(&format!("{report:#}\n"));
+        printer::data(&format!("{report:#}\n"))?;
         return Ok(exit);
     }
     printer::diagnostics(&checked.problems, streams);

@@ -18,6 +18,6 @@ pub fn debug(args: &DebugArgs, streams: Streams) -> Result<Exit, Box<Diagnostic>
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return Ok(Exit::Failure);
     }
-    let _ = printer::data(&format!("{tree}\n"));
+    printer::data(&format!("{tree}\n"))?;
     Ok(Exit::Success)
 }

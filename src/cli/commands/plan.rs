@@ -48,7 +48,7 @@ pub fn plan(
     } else {
         as_text(&planned)
     };
-    let _ = printer::data(&text);
+    printer::data(&text)?;
     Ok(Exit::Success)
 }
 

@@ -13,6 +13,8 @@ use crate::engine::EngineError;
 
 /// What a message may be long: daemons send up to 16 MiB.
 const MESSAGE: usize = 16 << 20;
+/// What all headers of an answer may take together.
+const HEADERS: u32 = 16 << 20;
 /// What may be under way before somebody reads it. A session runs inside of one stream of this connection.
 const WINDOW: u32 = 64 << 20;
 
@@ -38,6 +40,8 @@ impl Client {
         let channel = Endpoint::from_static("http://localhost")
             .initial_connection_window_size(WINDOW)
             .initial_stream_window_size(WINDOW)
+            // An error comes in the trailers, and quotes the command that failed, however long it is.
+            .http2_max_header_list_size(HEADERS)
             .connect_with_connector(connector)
             .await
             .map_err(|error| EngineError::Unreachable {

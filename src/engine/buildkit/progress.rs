@@ -43,6 +43,8 @@ struct Step {
     failed: Option<String>,
     said: Said,
     tail: Tail,
+    /// When it wrote last, on standard output and on standard error.
+    written: [Option<Moment>; 2],
 }
 
 type Moment = (i64, i32);
@@ -101,6 +103,13 @@ impl Progress {
         for log in report.logs {
             let step = known(&mut steps, &log.vertex, "");
             let stderr = log.stream == 2;
+            // Every build of one run that needs a step is told again what the step wrote.
+            let written = moment(log.timestamp.as_ref());
+            let last = &mut step.written[usize::from(stderr)];
+            if written.is_some() && written <= *last {
+                continue;
+            }
+            *last = written;
             step.tail.push(stderr, &log.msg);
             step.start(&mut events);
             events.push(Event::Log {
@@ -231,6 +240,7 @@ impl Step {
             failed: None,
             said: Said::Nothing,
             tail: Tail::default(),
+            written: [None; 2],
         }
     }
 

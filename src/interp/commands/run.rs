@@ -8,7 +8,7 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::shell,
+        expand::{How, shell},
     },
     syntax::ast::{Command, Keyword},
 };
@@ -80,6 +80,14 @@ async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
     let entrypoint = exec.switch(command, "entrypoint").await?;
     let words: Vec<String> = match &command.exec {
         Some(words) => words.clone(),
+        None if entrypoint => {
+            // No shell will see these words, so that quotes and variables are read here.
+            let mut words = Vec::with_capacity(command.args.len());
+            for word in &command.args {
+                words.push(exec.expand_text(word, How::default()).await?);
+            }
+            words
+        }
         None => command.args.iter().map(|w| w.text.clone()).collect(),
     };
     if entrypoint {
