@@ -297,8 +297,8 @@ impl Ledger {
         self.inner.lock().expect("no holder of this lock panics")
     }
 
-    /// The visits as they are met on the way from the root, by the order of the files: the same however concurrently
-    /// they were interpreted.
+    /// The visits as they are met on the way from the root, by the order of execution in each: the same however
+    /// concurrently they were interpreted.
     pub fn walk(&self) -> Vec<VisitId> {
         let entries = self.lock().clone();
         let ways = Ways::find(&entries);
@@ -309,7 +309,7 @@ impl Ledger {
     }
 
     /// Decides every output by section 5.1 of the language. Outputs are in the order of their targets' chains, within a
-    /// target in the order of the file.
+    /// target in the order of execution.
     pub fn settle(&self, mode: OutputMode) -> Vec<Settled> {
         let settled = self.settle_all(mode).into_iter();
         settled.map(|(_, settled)| settled).collect()
@@ -347,7 +347,9 @@ impl Ledger {
             };
             settled.push((way.order, way.block.inside(*block), entry));
         }
-        settled.sort_by_key(|(order, _, s)| (*order, s.output.owner, s.output.at.span.start));
+        // One visit writes in the order in which it executes, and the sort is stable. Where a statement stands says less:
+        // functions stand elsewhere, and a loop comes to the same statement again.
+        settled.sort_by_key(|(order, _, s)| (*order, s.output.owner));
         let mut settled: Vec<_> = settled.into_iter().map(|(_, b, s)| (b, s)).collect();
         later_statement_wins(&mut settled);
         settled
@@ -409,7 +411,7 @@ fn judge(
     }
 }
 
-/// Of two artifacts of one target that go to the same place, the later statement wins.
+/// Of two artifacts of one target that go to the same place, the one executed later wins.
 fn later_statement_wins(settled: &mut [(WaitId, Settled)]) {
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for index in 0..settled.len() {
@@ -476,15 +478,9 @@ impl LinkKind {
 impl<'a> Ways<'a> {
     fn find(entries: &'a Entries) -> Self {
         let mut from: BTreeMap<Option<VisitId>, Vec<usize>> = BTreeMap::new();
+        // Interpretation is concurrent; one visit's own links are in the order of its execution.
         for (index, link) in entries.links.iter().enumerate() {
             from.entry(link.from).or_default().push(index);
-        }
-        for links in from.values_mut() {
-            // Interpretation is concurrent; the file's order is not.
-            links.sort_by_key(|index| {
-                let link = &entries.links[*index];
-                (link.at.as_ref().map(|at| at.span.start), link.kind)
-            });
         }
         let mut last: Vec<Option<Last>> = vec![None; entries.visits.len()];
         let roots = from.get(&None).into_iter().flatten().copied();

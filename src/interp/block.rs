@@ -13,6 +13,7 @@ use crate::{
     syntax::{
         ast::{Block, Branch, Command, If, Keyword, Statement},
         dialect::Feature,
+        truth,
     },
 };
 
@@ -150,7 +151,7 @@ impl Exec {
         if !self.state.after_push {
             return Ok(());
         }
-        let push = command.keyword == Keyword::Run && command.flag("push").is_some();
+        let push = command.keyword == Keyword::Run && command.may_be_on("push");
         let save = matches!(command.keyword, Keyword::SaveArtifact | Keyword::SaveImage);
         if push || save {
             Ok(())
@@ -278,11 +279,7 @@ impl Exec {
         let Some(text) = value.known() else {
             return Ok(true);
         };
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "t" | "1" => Ok(true),
-            "false" | "f" | "0" => Ok(false),
-            _ => Err(error::bad_boolean(name, text).at(&self.place(&word))),
-        }
+        truth(text).ok_or_else(|| error::bad_boolean(name, text).at(&self.place(&word)))
     }
 
     /// Whether the whole build is one `WAIT` block, so that pushes run in place.

@@ -165,7 +165,7 @@ impl Exec {
 
     /// A local reference needs no permission: the flag has no effect, and a note says so.
     pub fn note_allow_privileged(&self, command: &Command, target: &TargetRef) {
-        if command.flag("allow-privileged").is_some()
+        if command.is_on("allow-privileged")
             && matches!(target.place, Place::Here | Place::Local(_))
         {
             self.warn(Diagnostic::note(

@@ -83,7 +83,7 @@ impl Facts {
                     self.args.insert(name.clone());
                 }
             }
-            Keyword::Run => self.pushes |= command.flag("push").is_some(),
+            Keyword::Run => self.pushes |= command.may_be_on("push"),
             Keyword::Build | Keyword::Do => self.pushes = true,
             _ => {}
         }

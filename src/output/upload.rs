@@ -172,9 +172,10 @@ impl Uploader<'_> {
         repositories: &[Repository],
         label: &Arc<Label>,
     ) -> Result<(Bytes, Vec<Descriptor>), UploadError> {
-        std::fs::create_dir_all(self.spool).map_err(|e| self.disk(&e))?;
-        super::files::tree::sweep(self.spool);
-        let dir = tempfile::tempdir_in(self.spool).map_err(|e| self.disk(&e))?;
+        if let Some(parent) = self.spool.parent() {
+            std::fs::create_dir_all(parent).map_err(|e| self.disk(&e))?;
+        }
+        let dir = super::runs::directory(self.spool).map_err(|e| self.disk(&e))?;
         let by_config = self.docker.info().await?.store == crate::docker::Store::GraphDriver;
         let wanted = Wanted {
             without: there.keys().cloned().collect(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::diag::{SourceFile, Span};
 
-use super::dialect::Version;
+use super::{dialect::Version, flag_reader::truth};
 
 /// A build file.
 #[derive(Debug, Clone)]
@@ -225,6 +225,25 @@ impl Command {
     /// The last flag of this name, without the dashes.
     pub fn flag(&self, name: &str) -> Option<&Flag> {
         self.flags.iter().rev().find(|f| f.name == name)
+    }
+
+    /// Whether a switch is on: written, and not with a value that says false (language specification, 1.8).
+    /// What cannot be read counts as off: it has been reported, or is for `RUN` to expand.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.switch(name) == Some(true)
+    }
+
+    /// Whether a switch of a `RUN` can be on: what is only known when its value is expanded counts.
+    pub fn may_be_on(&self, name: &str) -> bool {
+        self.flag(name).is_some() && self.switch(name) != Some(false)
+    }
+
+    /// What a switch that is written says; none where that cannot be read.
+    fn switch(&self, name: &str) -> Option<bool> {
+        match &self.flag(name)?.value {
+            Some(value) => truth(&value.text),
+            None => Some(true),
+        }
     }
 
     /// Every flag of this name, in order.

@@ -28,6 +28,7 @@ mod version;
 mod walk;
 pub mod words;
 
+pub(crate) use flag_reader::truth;
 pub use json::json;
 pub use parser::{Parsed, parse};
 pub use read::read;

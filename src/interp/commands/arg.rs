@@ -21,10 +21,10 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .ok_or_else(|| error::arguments(Keyword::Arg, "<name>[=<default>]"))?;
     let name = assignment.key.text.clone();
     let default = assignment.value.as_ref();
-    let required = command.flag("required").is_some();
+    let required = command.is_on("required");
     let is_base = exec.frame().is_base;
     let global = if exec.has(Feature::ExplicitGlobal) {
-        command.flag("global").is_some()
+        command.is_on("global")
     } else {
         is_base
     };

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
-    if command.flag("auto-skip").is_some() {
+    if command.is_on("auto-skip") {
         return Err(error::not_yet("BUILD --auto-skip"));
     }
     let (name, words) = command
@@ -61,7 +61,7 @@ fn starts(
     platforms: &[Current],
 ) -> Result<Vec<Start>> {
     let target = Exec::target_ref(text)?;
-    let pass_args = command.flag("pass-args").is_some();
+    let pass_args = command.is_on("pass-args");
     let rows = matrix(args);
     let mut starts = Vec::new();
     for platform in platforms {
@@ -111,7 +111,7 @@ fn early(exec: &Exec, command: &Command) -> Option<Vec<Start>> {
     if platforms.is_empty() {
         platforms.push(exec.state.current.clone());
     }
-    if command.flag("auto-skip").is_some() {
+    if command.is_on("auto-skip") {
         return None;
     }
     starts(exec, command, text.known()?, args, &platforms).ok()

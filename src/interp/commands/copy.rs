@@ -93,7 +93,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
 }
 
 async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
-    let has = |name| command.flag(name).is_some();
+    let has = |name| command.is_on(name);
     let mut texts = Vec::new();
     for name in ["chown", "chmod"] {
         texts.push(match command.flag(name).and_then(|f| f.value.as_ref()) {

@@ -56,7 +56,7 @@ async fn from_target(
     let target = Exec::target_ref(text).map_err(|e| e.at(&place))?;
     exec.note_allow_privileged(command, &target);
     let args = last_wins(exec.build_args(command, words).await?);
-    let pass_args = command.flag("pass-args").is_some();
+    let pass_args = command.is_on("pass-args");
     let start = exec
         .start_of(&target, args, pass_args, current, false)
         .map_err(|e| e.at(&place))?;

@@ -59,7 +59,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();
-    if command.flag("pass-args").is_some() {
+    if command.is_on("pass-args") {
         let bld = exec.frame().file.reserves_bld_names();
         overriding = exec.frame().passed();
         overriding.retain(|name, _| !is_reserved(name, bld));

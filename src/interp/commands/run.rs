@@ -10,7 +10,10 @@ use crate::{
         exec::Exec,
         expand::{How, shell},
     },
-    syntax::ast::{Command, Keyword},
+    syntax::{
+        ast::{Command, Keyword},
+        truth,
+    },
 };
 
 /// Flags that this version reads and does not execute.
@@ -32,7 +35,7 @@ pub(crate) fn refuse_flags(command: &Command) -> Result<()> {
         let off = flag
             .value
             .as_ref()
-            .is_some_and(|v| matches!(v.text.to_ascii_lowercase().as_str(), "false" | "f" | "0"));
+            .is_some_and(|v| truth(&v.text) == Some(false));
         if NOT_YET.contains(&flag.name) && !off {
             let what = format!("{} --{}", command.keyword.text(), flag.name);
             return Err(error::not_yet(&what));
@@ -45,6 +48,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     refuse_flags(command)?;
     let fs = exec.fs("RUN")?;
     let push = exec.switch(command, "push").await?;
+    if !push && exec.state.after_push {
+        return Err(error::after_push());
+    }
     let args = arguments(exec, command).await?;
     let on = match exec.state.pushed {
         Some(pushed) if push => pushed,

@@ -58,7 +58,7 @@ struct Options {
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let words = words(command)?;
-    let has = |name| command.flag(name).is_some();
+    let has = |name| command.is_on(name);
     let options = Options {
         keep_times: has("keep-ts"),
         keep_owner: has("keep-own") || exec.has(Feature::SaveArtifactKeepOwn),

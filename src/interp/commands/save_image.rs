@@ -17,11 +17,11 @@ use crate::{
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
-    let push = command.flag("push").is_some();
+    let push = command.is_on("push");
     if push && command.args.is_empty() {
         return Err(error::push_without_name());
     }
-    let cache_hint = command.flag("cache-hint").is_some();
+    let cache_hint = command.is_on("cache-hint");
     let fs = exec.fs("SAVE IMAGE")?;
     let mut names = Vec::new();
     for word in &command.args {
@@ -45,7 +45,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         ));
         return Ok(());
     }
-    if command.flag("without-earthly-labels").is_none() {
+    if !command.is_on("without-earthly-labels") {
         add_labels(exec);
     }
     let config = Arc::new(exec.state.config.clone());
@@ -86,8 +86,8 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         push,
         cache_hint,
         cache_from,
-        insecure: command.flag("insecure").is_some(),
-        no_manifest_list: command.flag("no-manifest-list").is_some(),
+        insecure: command.is_on("insecure"),
+        no_manifest_list: command.is_on("no-manifest-list"),
     }));
     Ok(())
 }

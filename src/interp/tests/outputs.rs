@@ -315,3 +315,66 @@ async fn what_a_wait_block_saves_takes_effect_at_its_end() {
     end 3: SAVE ARTIFACT x AS LOCAL x
     ");
 }
+
+#[tokio::test]
+async fn a_switch_that_says_false_is_off() {
+    let text = "VERSION --allow-without-earthly-labels 0.8\nFROM alpine\nt:\n  SAVE IMAGE --push=false --insecure=F --no-manifest-list=0 --cache-hint=False --without-earthly-labels=f x\n  SAVE ARTIFACT --if-exists=false --keep-ts=0 --symlink-no-follow=f --force=false a\n";
+    let ran = Case::new(text).run("+t").await.ok();
+    let labels = &ran.result.as_ref().unwrap().config.config.labels;
+    assert_eq!(labels.len(), 3, "{labels:?}");
+    let (plan, ledger) = (
+        crate::graph::dump::plan(&ran.plan),
+        crate::graph::dump::ledger(
+            &ran.ledger,
+            &ran.plan,
+            crate::graph::ledger::OutputMode::default(),
+        ),
+    );
+    insta::assert_snapshot!(format!("{plan}{ledger}"), @r"
+    s0 +base: image alpine:latest
+    s1 +t: scratch
+    s2 +t: copy s1 s0:/a -> /a keep-own
+    +t: image s0 x => yes
+    ");
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  SAVE IMAGE --push=True --insecure=t x\n";
+    insta::assert_snapshot!(Case::new(text).run("+t").await.outputs(), @"+t: image s0 x insecure => yes, push no: --push not given");
+    let text = "VERSION 0.6\nFROM alpine\nt:\n  SAVE ARTIFACT --keep-own=false a\n";
+    let plan = Case::new(text).run("+t").await.plan();
+    assert!(!plan.contains("keep-own"), "{plan}");
+    for off in ["RUN --push=false two", "ARG P=false\n  RUN --push=$P two"] {
+        let text = format!("VERSION 0.6\nFROM alpine\nt:\n  RUN --push one\n  {off}\n");
+        let error = Case::new(&text).run("+t").await.error();
+        assert!(error.contains("--push"), "{off}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn switches_of_references_and_variables_that_say_false_are_off() {
+    let text = "VERSION --pass-args --build-auto-skip 0.8\nFROM alpine\nt:\n  ARG --required=false R\n  ARG --global=0 X=1\n  BUILD --pass-args=false --auto-skip=false +a\n  COPY --pass-args=f --dir=f --if-exists=f --keep-ts=f --keep-own=f +a/x /y\n  DO --pass-args=false +F\n  FROM --pass-args=false +a\na:\n  ARG X=unset\n  RUN a $X\n  SAVE ARTIFACT x\nF:\n  FUNCTION\n  ARG X=unset\n  RUN f $X\n";
+    let plan = Case::new(text).run("+t").await.plan();
+    assert!(!plan.contains("X=1"), "{plan}");
+    let copy = plan.lines().find(|line| line.contains("/y"));
+    assert!(copy.unwrap().ends_with("s3:/x -> /y contents"), "{plan}");
+}
+
+#[tokio::test]
+async fn outputs_of_one_target_are_in_the_order_of_execution() {
+    // `G` stands below the statement that follows its call, and in a loop every round is a statement of its own.
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  FOR i IN 1 2\n    DO +G --name=loop-$i\n    SAVE IMAGE after-$i\n  END\n  DO +G --name=first\n  SAVE ARTIFACT a AS LOCAL out\n  DO ./lib+H\n  SAVE IMAGE last\nG:\n  FUNCTION\n  ARG name\n  SAVE ARTIFACT g AS LOCAL out\n  SAVE IMAGE $name\n";
+    let lib = "VERSION 0.8\nFROM alpine\nH:\n  FUNCTION\n  SAVE IMAGE of-lib\n";
+    let case =
+        Case::with(&[("Buildfile", text), ("lib/Buildfile", lib)]).prints("echo 1 2", "1 2\n");
+    insta::assert_snapshot!(case.run("+t").await.outputs(), @r"
+    +t: artifact s9 +t/g as out => no: replaced at Buildfile:15:3
+    +t: image s0 loop-1 => yes
+    +t: image s0 after-1 => yes
+    +t: artifact s9 +t/g as out => no: replaced at Buildfile:15:3
+    +t: image s0 loop-2 => yes
+    +t: image s0 after-2 => yes
+    +t: artifact s9 +t/g as out => no: replaced at Buildfile:9:3
+    +t: image s0 first => yes
+    +t: artifact s3 +t/a as out => yes
+    +t: image s0 of-lib => yes
+    +t: image s0 last => yes
+    ");
+}

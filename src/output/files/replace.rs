@@ -64,9 +64,8 @@ pub(super) fn put(request: &FileRequest, place: &Place) -> Result<Done, Failure>
     if old.is_some() && (old_is_directory || fresh_is_directory) {
         if old_is_directory {
             removed = tree::missing(dest, &fresh).unwrap_or_default();
-            unlock(dest).map_err(|e| failed(request, "replace", dest, &e))?;
         }
-        swap(&fresh, &open, name, &near.0.join("old"))
+        replace(&fresh, dest, &open, name, &near.0.join("old"))
             .map_err(|e| failed(request, "replace", dest, &e))?;
     } else {
         renameat(CWD, &fresh, &open, name)
@@ -154,6 +153,22 @@ fn unlock(path: &Path) -> io::Result<Option<Permissions>> {
     Ok(Some(mode))
 }
 
+/// New for old, also where the old one may not be written to; it keeps its permissions if it stays.
+fn replace(
+    fresh: &Path,
+    dest: &Path,
+    parent: &File,
+    name: &std::ffi::OsStr,
+    old: &Path,
+) -> io::Result<()> {
+    let locked = unlock(dest)?;
+    let done = swap(fresh, parent, name, old);
+    if let (Err(_), Some(mode)) = (&done, locked) {
+        let _ = fs::set_permissions(dest, mode);
+    }
+    done
+}
+
 /// New for old in one step where the file system can, else in two with the old one kept until the new one is there.
 fn swap(fresh: &Path, parent: &File, name: &std::ffi::OsStr, old: &Path) -> io::Result<()> {
     match renameat_with(CWD, fresh, parent, name, RenameFlags::EXCHANGE) {
@@ -167,4 +182,29 @@ fn swap(fresh: &Path, parent: &File, name: &std::ffi::OsStr, old: &Path) -> io::
         return Err(e.into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_replaced_keeps_its_permissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let (dest, parent) = (dir.path().join("p"), File::open(dir.path()).unwrap());
+        fs::create_dir(&dest).unwrap();
+        fs::set_permissions(&dest, Permissions::from_mode(0o555)).unwrap();
+        let nothing = dir.path().join("nothing");
+        let done = replace(
+            &nothing,
+            &dest,
+            &parent,
+            "p".as_ref(),
+            &dir.path().join("old"),
+        );
+        assert!(done.is_err());
+        let mode = fs::metadata(&dest).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o555);
+        assert!(!dir.path().join("old").exists());
+    }
 }

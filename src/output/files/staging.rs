@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::tree;
+use crate::output::runs;
 
 /// The name that ignore files know.
 pub const NAME: &str = ".tmp-bld-out";
@@ -15,23 +16,20 @@ pub const NAME: &str = ".tmp-bld-out";
 /// A directory of this run alone, inside `.tmp-bld-out`.
 #[derive(Debug)]
 pub struct Staging {
-    parent: PathBuf,
+    /// `.tmp-bld-out`, if it is in there.
+    parent: Option<PathBuf>,
     own: Option<tempfile::TempDir>,
     count: std::sync::atomic::AtomicUsize,
 }
 
 impl Staging {
-    /// Makes the directory in `cwd`, or, where that cannot be written to, among the system's temporary files.
+    /// Makes the directory in `cwd`, or, where that cannot be written to or `.tmp-bld-out` is not ours, among the
+    /// system's temporary files.
     pub fn new(cwd: &Path) -> io::Result<Self> {
         let parent = cwd.join(NAME);
-        let made = fs::create_dir_all(&parent).and_then(|()| make(&parent));
-        tree::sweep(&parent);
-        let own = match made {
-            Ok(own) => own,
-            Err(_) => make(&std::env::temp_dir())?,
-        };
+        let own = runs::directory(&parent)?;
         Ok(Self {
-            parent,
+            parent: (own.path().parent() == Some(parent.as_path())).then_some(parent),
             own: Some(own),
             count: 0.into(),
         })
@@ -49,10 +47,6 @@ impl Staging {
     }
 }
 
-fn make(parent: &Path) -> io::Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("run-").tempdir_in(parent)
-}
-
 impl Drop for Staging {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {
@@ -60,6 +54,8 @@ impl Drop for Staging {
             let _ = tree::remove(&own.keep());
         }
         // Only if no other run is using it.
-        let _ = fs::remove_dir(&self.parent);
+        if let Some(parent) = &self.parent {
+            let _ = fs::remove_dir(parent);
+        }
     }
 }

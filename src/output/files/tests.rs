@@ -358,3 +358,16 @@ fn a_full_disk_leaves_the_old_content_and_nothing_else() {
     let entries = fs::read_dir(disk.0.path()).unwrap().count();
     assert_eq!(entries, 1, "no temporary directory is left");
 }
+
+#[test]
+fn a_staging_directory_that_is_a_link_is_neither_used_nor_removed() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("victim")).unwrap();
+    symlink("victim", root.path().join(staging::NAME)).unwrap();
+    let staging = Staging::new(root.path()).unwrap();
+    let directory = staging.directory().unwrap();
+    assert!(directory.is_dir() && !directory.starts_with(root.path()));
+    assert_eq!(fs::read_dir(root.path().join("victim")).unwrap().count(), 0);
+    drop(staging);
+    assert!(!directory.exists() && root.path().join(staging::NAME).is_symlink());
+}

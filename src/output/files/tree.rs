@@ -113,7 +113,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), (PathBuf, io::Error)> {
 }
 
 /// Removes whatever is there, also directories that their owner may not write to.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::output) fn remove(path: &Path) -> io::Result<()> {
     let meta = match fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -128,21 +128,6 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
             fs::remove_dir_all(path)
         }
         done => done,
-    }
-}
-
-/// Removes what runs that were killed left in a directory of ours: entries that nothing has been put into for a day.
-pub(in crate::output) fn sweep(dir: &Path) {
-    const OLD: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
-    let is_old = |path: &Path| {
-        let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
-        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD))
-    };
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if is_old(&path) {
-            let _ = remove(&path);
-        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
     match command.keyword {
         Keyword::From => from(command, problems),
         Keyword::Run => {
-            count(words > 0 || command.flag("entrypoint").is_some(), problems);
+            count(words > 0 || command.may_be_on("entrypoint"), problems);
             literals::network(command, problems);
         }
         Keyword::If | Keyword::ElseIf => {
@@ -28,7 +28,7 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
         Keyword::Copy => copy(command, problems),
         Keyword::SaveArtifact => save_artifact(command, problems),
         Keyword::SaveImage => {
-            let push = command.flag("push").is_some_and(|f| f.value.is_none());
+            let push = command.is_on("push");
             if push && words == 0 {
                 problems.push(command.span, problem::push_without_name());
             }

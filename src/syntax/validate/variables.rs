@@ -12,7 +12,6 @@ use crate::{
         ast::{Assignment, Block, Command, Keyword, Statement},
         builtins,
         dialect::Feature,
-        flag_reader::truth,
         line::is_key,
         problem,
         problems::Problems,
@@ -46,15 +45,6 @@ pub(super) fn check(view: &View<'_>, place: Place, block: &Block, problems: &mut
     }
 }
 
-/// Whether a switch is written and not set to false; unknown counts as false.
-fn is_on(command: &Command, name: &str) -> bool {
-    command.flag(name).is_some_and(|flag| {
-        flag.value
-            .as_ref()
-            .is_none_or(|v| truth(&v.text) == Some(true))
-    })
-}
-
 fn arg(
     view: &View<'_>,
     place: Place,
@@ -63,10 +53,10 @@ fn arg(
     problems: &mut Problems,
 ) {
     let name = pair.key.text.as_str();
-    if is_on(command, "required") && pair.value.is_some() {
+    if command.is_on("required") && pair.value.is_some() {
         problems.push(command.span, problem::required_with_default(name));
     }
-    if is_on(command, "global") && place != Place::Base {
+    if command.is_on("global") && place != Place::Base {
         problems.push(command.span, problem::global_outside_base(name));
     }
     if pair.value.is_some() && builtins::is_provided(name, view.features, view.in_buildfile) {
@@ -105,7 +95,7 @@ impl<'a> Frame<'a> {
         let (name, span) = (pair.key.text.as_str(), command.span);
         match command.keyword {
             Keyword::Arg => {
-                let global = is_on(command, "global");
+                let global = command.is_on("global");
                 let declared = self.args.get(name).copied();
                 if let Some(first) = self.lets.get(name) {
                     let hint = "a LET variable and an ARG cannot share a name; rename one of them";
