@@ -189,10 +189,6 @@ pub enum ProgressStyle {
 
 /// Everything that is not a build.
 #[derive(Debug, Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one value of it in a run"
-)]
 pub enum Command {
     /// Look for mistakes in build files and everything local that they refer to
     Check(CheckArgs),

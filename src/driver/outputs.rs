@@ -152,7 +152,7 @@ impl Delivery {
                 artifact: artifact.artifact.clone(),
                 source,
                 dest: artifact.dest.clone(),
-                dest_written: self.from_here(&artifact.dest),
+                dest_written: self.seen_from_here(&artifact.dest),
                 within: PathBuf::from(&artifact.within),
                 glob: artifact.glob,
                 force: artifact.force,
@@ -166,7 +166,7 @@ impl Delivery {
     }
 
     /// A path of this machine as it is shown: from the working directory where it lies below it.
-    fn from_here(&self, path: &str) -> String {
+    fn seen_from_here(&self, path: &str) -> String {
         let here = format!("{}/", self.cwd.display());
         match path.strip_prefix(&here) {
             Some("") => "./".to_owned(),
