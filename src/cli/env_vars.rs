@@ -1,6 +1,6 @@
 //! Environment variables: every option of the build can be given as `BLD_<OPTION>` or `EARTHLY_<OPTION>`.
 //!
-//! The names follow from the options, so that there is one list; where the reference's name differs, [`RENAMED`] says so.
+//! The names follow from the options, so that there is one list; where the reference's name differs, `RENAMED` says so.
 
 use std::collections::HashMap;
 

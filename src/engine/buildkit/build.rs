@@ -1,6 +1,6 @@
 //! An open build: what is asked of it, and how the answers are read.
 //!
-//! On the daemon's side it is a gateway build ([`super::gateway`]), opened when the first answer is needed. States are
+//! On the daemon's side it is a gateway build (`gateway.rs`), opened when the first answer is needed. States are
 //! solved in it, one or hundreds at once, and it is looked into the results, which live as long as it does.
 
 use std::{sync::Arc, time::Duration};

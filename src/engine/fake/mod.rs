@@ -1,7 +1,7 @@
 //! An engine for tests. Nothing runs: commands do what a script says, images are what a script says, and files of the
 //! host, copies and exports are real enough to be looked at.
 //!
-//! It is stricter than any daemon: whatever a daemon would accept and misunderstand is a panic here ([`check`]), so that
+//! It is stricter than any daemon: whatever a daemon would accept and misunderstand is a panic here (`check.rs`), so that
 //! the test fails where the mistake is.
 
 mod check;
