@@ -1,8 +1,13 @@
-//! What is remembered of layers that were pulled, compressed or pushed: so that the next push neither compresses nor
-//! sends them, and the layers of a base image keep the digests that others know them by.
+//! What is remembered of layers that bld compressed and pushed: so that the next push neither compresses nor sends them.
 //!
-//! One small file for each layer, `<dir>/v1/<hex of the diff id>`, written whole. It is only a hint: what it says is
-//! checked with the registry before it is relied on.
+//! Only bld's own compressing makes a record, since only then it is known that the compressed bytes hold the layer. What a
+//! registry says of the layers of a base image is not remembered: it can name any bytes as the compressed form of any
+//! layer, and whoever pushes an image with that layer would put them into it; that the registry has these bytes proves
+//! nothing, not even for a repository of the same host. To find out, one would have to fetch and unpack the layer, which
+//! costs more than to send it once.
+//!
+//! One small file for each layer, `<dir>/v2/<hex of the diff id>`, written whole. Where the layer is is only a hint, and
+//! is checked with the registry before it is relied on. Records of `v1` may be a registry's and are not read.
 
 use std::{
     io::Write as _,
@@ -20,7 +25,7 @@ use crate::base::Digest;
 /// Repositories that are remembered for one layer.
 const REPOSITORIES: usize = 8;
 
-/// The records of this user; without a directory nothing is remembered.
+/// The records of this user, of layers that bld compressed; without a directory nothing is remembered.
 #[derive(Debug, Clone, Default)]
 pub struct LayerRecords {
     dir: Option<PathBuf>,
@@ -63,7 +68,7 @@ impl LayerRecords {
     /// In a directory of its own, made when something is first remembered.
     pub fn in_dir(dir: &Path) -> Self {
         Self {
-            dir: Some(dir.join("v1")),
+            dir: Some(dir.join("v2")),
         }
     }
 
@@ -119,6 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn records_that_may_be_those_of_a_registry_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = LayerRecords::in_dir(dir.path());
+        let diff = Digest::of(b"raw");
+        let layer = Descriptor::new(media::OCI_LAYER_GZIP, Digest::of(b"gz"), 2);
+        records.put(&diff, &layer, &at("r:1", "a"));
+        std::fs::rename(dir.path().join("v2"), dir.path().join("v1")).unwrap();
+        assert_eq!(records.get(&diff), None);
+    }
+
+    #[test]
     fn a_layer_is_remembered_with_the_repositories_that_have_it() {
         let dir = tempfile::tempdir().unwrap();
         let records = LayerRecords::in_dir(dir.path());
@@ -138,7 +154,7 @@ mod tests {
         let record = records.get(&diff).unwrap();
         assert_eq!(record.repositories.len(), 1, "another form, other places");
         assert_eq!(record.descriptor(), None, "a form that we do not push");
-        std::fs::write(dir.path().join("v1").join(diff.hex()), "{").unwrap();
+        std::fs::write(dir.path().join("v2").join(diff.hex()), "{").unwrap();
         assert_eq!(records.get(&diff), None);
     }
 }

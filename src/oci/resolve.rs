@@ -11,7 +11,7 @@ use super::{
     cache::ContentCache,
     config::ImageConfig,
     layers::LayerRecords,
-    manifest::{Document, MAX_CONFIG, MAX_MANIFEST, Manifest},
+    manifest::{Document, MAX_CONFIG, MAX_MANIFEST},
     reference::ImageRef,
     registry::{Registries, RegistryError, Repository},
 };
@@ -100,7 +100,6 @@ type Resolved = Result<Arc<ResolvedBase>, ResolveError>;
 pub struct Resolver {
     registries: Arc<Registries>,
     cache: ContentCache,
-    records: LayerRecords,
     tops: OnceMap<ImageRef, Result<Top, ResolveError>>,
     images: OnceMap<(ImageRef, Platform), Resolved>,
 }
@@ -119,16 +118,14 @@ impl Resolver {
         Self {
             registries,
             cache,
-            records: LayerRecords::default(),
             tops: OnceMap::default(),
             images: OnceMap::default(),
         }
     }
 
-    /// Remembers the layers of what is looked up, for pushes of images that are based on it.
+    /// Does nothing: what a registry says of the layers of its images is not remembered, see [`LayerRecords`].
     #[must_use]
-    pub fn remembering(mut self, records: LayerRecords) -> Self {
-        self.records = records;
+    pub fn remembering(self, _: LayerRecords) -> Self {
         self
     }
 
@@ -206,12 +203,9 @@ impl Resolver {
                 }
             }
         };
-        let (bytes, fresh) = self.config(repository, &manifest.config.digest).await?;
+        let bytes = self.config(repository, &manifest.config.digest).await?;
         let config: ImageConfig = serde_json::from_slice(&bytes)
             .map_err(|e| broken(repository, format!("the configuration of the image: {e}")))?;
-        if fresh {
-            self.remember(repository, &manifest, &config);
-        }
         Ok(ResolvedBase {
             reference: format!("{}@{}", repository.endpoint().name(), top.digest),
             top: top.digest.clone(),
@@ -219,16 +213,6 @@ impl Resolver {
             config,
             single,
         })
-    }
-
-    fn remember(&self, repository: &Repository, manifest: &Manifest, config: &ImageConfig) {
-        let diff_ids = config.rootfs.iter().flat_map(|rootfs| &rootfs.diff_ids);
-        let diff_ids: Vec<Digest> = diff_ids.filter_map(|text| Digest::parse(text)).collect();
-        if diff_ids.len() == manifest.layers.len() {
-            for (diff_id, layer) in diff_ids.iter().zip(&manifest.layers) {
-                self.records.put(diff_id, layer, repository.endpoint());
-            }
-        }
     }
 
     async fn document(
@@ -250,21 +234,20 @@ impl Resolver {
         repository.parse(&bytes).map_err(ResolveCause::Registry)
     }
 
-    /// The configuration, and whether it was not known before.
     async fn config(
         &self,
         repository: &Repository,
         digest: &Digest,
-    ) -> Result<(Bytes, bool), ResolveCause> {
+    ) -> Result<Bytes, ResolveCause> {
         if let Some(bytes) = self.cache.get(digest, MAX_CONFIG).await {
-            return Ok((bytes, false));
+            return Ok(bytes);
         }
         let bytes = repository
             .blob(digest, MAX_CONFIG)
             .await
             .map_err(ResolveCause::Registry)?;
         self.cache.put(digest, &bytes).await;
-        Ok((bytes, true))
+        Ok(bytes)
     }
 }
 

@@ -13,7 +13,10 @@ use tokio::{
 use super::{BlobSource, Registries, RegistryError, RetryPolicy};
 use crate::{
     base::{Digest, Secret},
-    oci::{Anonymous, Credential, Credentials, ImageRef, RegistrySettings},
+    oci::{
+        Anonymous, Credential, Credentials, ImageRef, RegistrySettings, Resolver,
+        cache::ContentCache, layers::LayerRecords, manifest::media,
+    },
 };
 
 /// A server that gives these answers, one to a request, and writes down the requests' heads.
@@ -245,4 +248,43 @@ async fn an_upload_that_breaks_is_begun_anew() {
         )),
         "{put}"
     );
+}
+
+#[tokio::test]
+async fn what_a_registry_says_of_layers_is_not_remembered() {
+    let diff = Digest::of(b"a layer that others have, too");
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff}"]}}}}"#
+    );
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{}","size":{}}},"layers":[{{"mediaType":"{}","digest":"{}","size":4}}]}}"#,
+        media::OCI_MANIFEST,
+        media::OCI_CONFIG,
+        Digest::of(config.as_bytes()),
+        config.len(),
+        media::OCI_LAYER_GZIP,
+        Digest::of(b"evil"),
+    );
+    let digest = Digest::of(manifest.as_bytes());
+    let head = format!(
+        "Docker-Content-Digest: {digest}\r\nContent-Type: {}\r\n",
+        media::OCI_MANIFEST
+    );
+    let script = Script::new(vec![
+        answer("200 OK", &head, ""),
+        answer("200 OK", &head, &manifest),
+        answer("200 OK", "", &config),
+    ])
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let records = LayerRecords::in_dir(dir.path());
+    let registries = Registries::new(RegistrySettings::default(), Arc::new(Anonymous));
+    let resolver = Resolver::new(registries, ContentCache::none()).remembering(records.clone());
+    let image = ImageRef::parse(&format!("{}/a/b", script.host)).unwrap();
+    let found = resolver
+        .resolve(&image, &"linux/amd64".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(found.manifest, digest);
+    assert_eq!(records.get(&diff), None);
 }

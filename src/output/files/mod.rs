@@ -52,9 +52,23 @@ impl FileRequest {
     }
 }
 
-/// Writes all artifacts of a block. Runs on a thread that may block.
+/// Writes all artifacts of a block, for callers that keep what the artifacts are in until that is over.
 pub async fn write(requests: Vec<FileRequest>, events: Arc<dyn EventSink>) -> Result<(), Failure> {
-    let work = tokio::task::spawn_blocking(move || write_all(&requests, events.as_ref()));
+    write_out_of(requests, events, ()).await
+}
+
+/// Writes all artifacts of a block. Runs on a thread that may block, and that no cancelling stops: so what the artifacts
+/// are in, the [`Staging`], is given away and lives until the last of them is written.
+pub async fn write_out_of(
+    requests: Vec<FileRequest>,
+    events: Arc<dyn EventSink>,
+    staging: impl Send + 'static,
+) -> Result<(), Failure> {
+    let work = tokio::task::spawn_blocking(move || {
+        let done = write_all(&requests, events.as_ref());
+        drop(staging);
+        done
+    });
     work.await.map_err(|e| {
         let message = format!("writing artifacts broke off: {e}");
         Box::new(Diagnostic::error("internal", message))

@@ -371,3 +371,47 @@ fn a_staging_directory_that_is_a_link_is_neither_used_nor_removed() {
     drop(staging);
     assert!(!directory.exists() && root.path().join(staging::NAME).is_symlink());
 }
+
+/// Says when the first event comes, and holds up whoever emits it.
+struct Gate {
+    met: std::sync::mpsc::Sender<()>,
+    open: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl EventSink for Gate {
+    fn emit(&self, _: Event) {
+        let _ = self.met.send(());
+        let _ = self.open.lock().unwrap().recv();
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_written_to_the_end_when_the_run_is_cancelled() {
+    let f = Fixture::new();
+    let requests = vec![f.request(&[("x", "1")], "p"), f.request(&[("x", "2")], "q")];
+    let Fixture { root, staging } = f;
+    let own = requests[1].source.parent().unwrap().to_owned();
+    let (met, was_met) = std::sync::mpsc::channel();
+    let (open, is_open) = std::sync::mpsc::channel();
+    let gate = Arc::new(Gate {
+        met,
+        open: Mutex::new(is_open),
+    });
+    let writing = tokio::spawn(write_out_of(requests, gate, staging));
+    // The task begins when this one waits.
+    let was_met = tokio::task::spawn_blocking(move || {
+        was_met.recv().unwrap();
+        was_met
+    });
+    let was_met = was_met.await.unwrap();
+    writing.abort();
+    assert!(writing.await.unwrap_err().is_cancelled());
+    assert!(own.is_dir(), "the rest is still to be moved out of it");
+    drop(open);
+    // The other end goes with the last that writing holds.
+    tokio::task::spawn_blocking(move || while was_met.recv().is_ok() {})
+        .await
+        .unwrap();
+    assert_eq!(fs::read_to_string(root.path().join("proj/q")).unwrap(), "2");
+    assert!(!own.exists(), "it goes when writing is over");
+}
