@@ -450,6 +450,16 @@ pub(crate) fn bad_mode(value: &str) -> Failure {
     )
 }
 
+pub(crate) fn owner_in_scratch(owner: &str, name: &str) -> Failure {
+    fail_hint(
+        "owner-in-scratch",
+        format!(
+            "cannot give files to `{owner}`: `scratch` has no `/etc/passwd` to look `{name}` up in"
+        ),
+        "use numbers, `--chown=<uid>:<gid>` or `USER <uid>:<gid>`",
+    )
+}
+
 pub(crate) fn bad_parens(text: &str, why: &str) -> Failure {
     fail("bad-parens", format!("cannot read `{text}`: {why}"))
 }

@@ -17,6 +17,7 @@ mod expand;
 mod fork;
 mod host;
 mod ignore;
+mod owner;
 pub mod probe;
 mod project;
 mod run;

@@ -91,6 +91,7 @@ async fn workdir(exec: &mut Exec, command: &Command) -> Result<()> {
     }
     let on = exec.fs("WORKDIR")?;
     let user = exec.state.user.clone();
+    exec.check_owner(&user, on)?;
     exec.state.fs = Some(exec.push(StepOp::MakeDir {
         on,
         path,

@@ -57,8 +57,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return Err(error::not_yet("COPY --from; use artifacts: it")
             .hint("save the files with SAVE ARTIFACT and write `COPY +target/path`"));
     }
-    exec.fs("COPY")?;
+    let fs = exec.fs("COPY")?;
     let options = options(exec, command).await?;
+    if let Some(owner) = &options.owner {
+        exec.check_owner(owner, fs)?;
+    }
     let sources = sources(exec, source_words).await?;
     let dest = exec.expand_text(dest_word, How::default()).await?;
     let dest = destination(exec, &dest, sources.len() > 1);

@@ -282,3 +282,36 @@ async fn a_file_that_is_written_at_the_end_of_the_build_may_be_copied() {
         .await
         .ok();
 }
+
+#[tokio::test]
+async fn scratch_has_no_names_of_owners() {
+    let run = async |lines: &str| {
+        let text = format!("VERSION 0.8\nFROM scratch\nt:\n  {lines}\n");
+        let case = Case::with(&[("Buildfile", &text), ("f", "")]);
+        case.run("+t").await
+    };
+    insta::assert_snapshot!(run("COPY --chown=app:1 f /").await.errors(), @r"
+    Buildfile:4:3: cannot give files to `app:1`: `scratch` has no `/etc/passwd` to look `app` up in
+      in +t
+      hint: use numbers, `--chown=<uid>:<gid>` or `USER <uid>:<gid>`
+    ");
+    for refused in [
+        "COPY --chown=1:app f /",
+        "USER app\n  COPY f /",
+        "USER app\n  WORKDIR /w",
+        "WORKDIR /w\n  COPY --chown=app f .",
+    ] {
+        let error = run(refused).await.error();
+        assert!(error.contains("has no `/etc/passwd`"), "{refused}: {error}");
+    }
+    for fine in [
+        "COPY --chown=1000:1000 f /",
+        "COPY --chown=root:root f /",
+        "USER app\n  COPY --keep-own f /",
+        "USER 1000\n  WORKDIR /w",
+        // What was copied may be a file with names.
+        "COPY f /etc/passwd\n  COPY --chown=app f /",
+    ] {
+        run(fine).await.ok();
+    }
+}
