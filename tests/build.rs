@@ -133,8 +133,8 @@ fn copy_takes_what_it_says_from_the_context_and_from_artifacts() {
          \x20   COPY --dir +source/a nested/\n\
          \x20   COPY --if-exists none.* ./\n\
          \x20   COPY --chmod=600 --chown=nobody x.txt owned\n\
-         \x20   RUN find . -type f | sort > list && stat -c '%a %U %Y' owned >> list\n\
-         \x20   SAVE ARTIFACT list AS LOCAL list\n",
+         \x20   RUN find . -type f | sort > /tmp/list && stat -c '%a %U %Y' owned >> /tmp/list\n\
+         \x20   SAVE ARTIFACT /tmp/list AS LOCAL list\n",
     )
     .file("x.txt", "x")
     .file("y.txt", "y")
@@ -145,7 +145,7 @@ fn copy_takes_what_it_says_from_the_context_and_from_artifacts() {
     bld.ok(&["+t"]);
     assert_eq!(
         bld.read("list"),
-        "./contents/inner/z\n./file\n./list\n./nested/a/one\n./nested/a/two\n./owned\n\
+        "./contents/inner/z\n./file\n./nested/a/one\n./nested/a/two\n./owned\n\
          ./renamed/inner/z\n./texts/x.txt\n./texts/y.txt\n600 nobody 1587038400\n"
     );
 }
@@ -333,6 +333,30 @@ fn what_a_step_writes_is_shown_once_however_often_its_result_is_needed() {
     assert_eq!(shown, 1, "{}", ran.stderr);
     ran.says("output as sub/p");
     docker.remove_image("bld-test-logs:1");
+}
+
+#[test]
+fn directories_that_a_copy_makes_are_roots_whoever_owns_the_copy() {
+    let Some(services) = services("owners") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         t:\n\
+         \x20   COPY --chown=12:13 f /x/\n\
+         \x20   USER 5:6\n\
+         \x20   COPY f /q/z\n\
+         \x20   RUN stat -c '%n %u:%g %a' /x /x/f /q /q/z > /tmp/list\n\
+         \x20   SAVE ARTIFACT /tmp/list AS LOCAL list\n",
+    )
+    .file("f", "f")
+    .on(&services);
+    bld.ok(&["+t"]);
+    assert_eq!(
+        bld.read("list"),
+        "/x 0:0 755\n/x/f 12:13 644\n/q 0:0 755\n/q/z 5:6 644\n"
+    );
 }
 
 #[test]

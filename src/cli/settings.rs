@@ -46,6 +46,7 @@ pub fn resolve(
         goal,
         file: args.file.clone(),
         args: args_in_order,
+        options: options(),
         secrets: secrets(args, &cwd, environment)?,
         push: args.push,
         no_output: args.no_output || (args.ci && !args.output && !only),
@@ -213,7 +214,7 @@ fn target_args(
                 Some((key, value)) => (key.to_owned(), value.to_owned()),
                 None => match words.next_if(|next| !next.starts_with('-')) {
                     Some(value) => (bare.to_owned(), value.clone()),
-                    None if is_option(bare) => {
+                    None if options().iter().any(|option| option == bare) => {
                         return Err(usage(format!("`{word}` stands behind the target")).hint(
                             format!("options of bld go in front of it: `bld --{bare} …`"),
                         ));
@@ -235,11 +236,14 @@ fn target_args(
     Ok(args)
 }
 
-fn is_option(name: &str) -> bool {
+fn options() -> Vec<String> {
     use clap::CommandFactory as _;
-    super::args::Cli::command()
+    let command = super::args::Cli::command();
+    command
         .get_arguments()
-        .any(|a| a.get_long() == Some(name))
+        .filter_map(|a| a.get_long())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `KEY=VALUE`, or `KEY` for the value of the environment variable.

@@ -189,6 +189,7 @@ pub(super) async fn interpret(
         platform: request.platform.clone(),
         git_branch: request.git_branch.clone(),
         features: request.feature_overrides.clone(),
+        options: request.options.clone(),
         build_sha: option_env!("BLD_BUILD_SHA").unwrap_or_default().to_owned(),
         ..interp::Request::new(request.goal.target().clone(), &request.cwd)
     };

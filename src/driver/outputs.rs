@@ -1,6 +1,6 @@
 //! Outputs in their order: everything is executed, then files are written, then images loaded, then pushed.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -97,6 +97,7 @@ impl Delivery {
         if !artifacts.is_empty() || !images.is_empty() {
             self.events.emit(Event::Phase("output"));
         }
+        self.remark_on_same_places(&artifacts);
         if !artifacts.is_empty() {
             self.write_files(&artifacts).await?;
         }
@@ -119,6 +120,23 @@ impl Delivery {
             .try_collect()
             .await
             .map_err(Failure::from_engine)
+    }
+
+    /// Two targets that run at the same time and write the same file: which one wins is nobody's choice.
+    fn remark_on_same_places(&self, artifacts: &[(&Settled, &ArtifactOutput)]) {
+        let mut first: BTreeMap<&str, &Settled> = BTreeMap::new();
+        for (settled, artifact) in artifacts.iter().filter(|(_, a)| !a.dest.ends_with('/')) {
+            let Some(other) = first.insert(&artifact.dest, settled) else {
+                continue;
+            };
+            let place = self.seen_from_here(&artifact.dest);
+            let message = format!("`{place}` is written twice by this build");
+            let remark = Diagnostic::warning("same-place", message)
+                .at(settled.output.at.clone())
+                .related(other.output.at.clone(), "also here")
+                .hint("give each a name of its own, or put one of them into a `WAIT` block");
+            self.events.emit(Event::Remark(remark));
+        }
     }
 
     async fn write_files(&self, artifacts: &[(&Settled, &ArtifactOutput)]) -> Result<(), Failure> {
@@ -160,7 +178,7 @@ impl Delivery {
                 at: settled.output.at.clone(),
             });
         }
-        files::write(requests, Arc::clone(&self.events))
+        files::write_out_of(requests, Arc::clone(&self.events), staging)
             .await
             .map_err(|problem| Failure::new(FailureKind::Environment, *problem))
     }

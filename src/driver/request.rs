@@ -48,6 +48,8 @@ pub struct BuildRequest {
     pub file: Option<PathBuf>,
     /// Arguments for the target: from behind the reference, `--build-arg`, and beneath them the `.arg` file.
     pub args: Vec<(String, String)>,
+    /// Names of the options of the command line, to tell them from arguments.
+    pub options: Vec<String>,
     /// Secrets by name.
     pub secrets: HashMap<String, Secret>,
     /// `--push`.

@@ -71,16 +71,23 @@ fn order(plan: &Plan) -> (Vec<StepId>, Numbers) {
     let mut order = Vec::with_capacity(steps.len());
     let (mut numbers, mut given) = (Numbers::new(), HashMap::new());
     while let Some(Reverse((key, id))) = ready.pop() {
+        // Equal steps are one: all of them come before what needs any of them, however their ids fell.
+        let mut equal = vec![id];
+        while ready.peek().is_some_and(|Reverse((next, _))| *next == key) {
+            equal.extend(ready.pop().map(|Reverse((_, id))| id));
+        }
         let number = given.entry(key).or_insert_with(|| {
             order.push(id);
             format!("s{}", order.len() - 1)
         });
-        numbers.insert(id, number.clone());
-        for user in users.remove(&id).unwrap_or_default() {
-            if let Some(left) = waiting.get_mut(&user) {
-                *left -= 1;
-                if *left == 0 {
-                    ready.push(Reverse((keys[&user].clone(), user)));
+        for id in equal {
+            numbers.insert(id, number.clone());
+            for user in users.remove(&id).unwrap_or_default() {
+                if let Some(left) = waiting.get_mut(&user) {
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.push(Reverse((keys[&user].clone(), user)));
+                    }
                 }
             }
         }

@@ -55,6 +55,8 @@ pub struct Request {
     pub features: Vec<Feature>,
     /// What `~` in references means.
     pub home: Option<PathBuf>,
+    /// Names of the caller's own options: an argument of such a name that nothing declares was meant for the caller.
+    pub options: Vec<String>,
     /// The commit that bld was built from, for `BLD_BUILD_SHA`.
     pub build_sha: String,
 }
@@ -75,6 +77,7 @@ impl Request {
             git_branch: None,
             features: Vec::new(),
             home: std::env::var_os("HOME").map(PathBuf::from),
+            options: Vec::new(),
             build_sha: String::new(),
         }
     }
@@ -218,7 +221,10 @@ fn warn_undeclared(session: &Session) {
             "undeclared-arg",
             format!("argument `--{name}` is declared by no ARG of the build and has no effect"),
         );
-        if let Some(near) = nearest(name, known) {
+        if session.request.options.contains(name) {
+            let hint = format!("options of bld go in front of the target: `bld --{name}=…`");
+            warning = warning.hint(hint);
+        } else if let Some(near) = nearest(name, known) {
             warning = warning.hint(format!("did you mean `--{near}`?"));
         }
         session.remark(warning);

@@ -225,6 +225,12 @@ fn owner_of(text: &str) -> Option<Owner> {
     Some(owner)
 }
 
+fn is_root(owner: &Owner) -> bool {
+    let root = Principal::Id(0);
+    let user = owner.user.as_ref().is_none_or(|user| *user == root);
+    user && owner.group.as_ref().is_none_or(|group| *group == root)
+}
+
 /// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
 /// copying one with a mode does not.
 fn writable_for_all() -> Edge {
@@ -262,9 +268,20 @@ fn copy_files(
     label: Arc<Label>,
 ) -> State {
     let mut file = FileOp::on(on);
+    let owner = copy.owner.as_deref().and_then(owner_of);
     for item in &copy.items {
+        // Directories that a copy makes on the way get the owner of what is copied; they are to be root's.
+        let parent = item.dest.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if owner.as_ref().is_some_and(|owner| !is_root(owner)) && !parent.is_empty() {
+            let spec = MakeDir {
+                parents: true,
+                time: Some(COPY_TIME),
+                ..MakeDir::mode(0o755)
+            };
+            file = file.mkdir(parent, spec);
+        }
         let spec = CopyFile {
-            owner: copy.owner.as_deref().and_then(owner_of),
+            owner: owner.clone(),
             mode: copy.mode,
             follow: item.follow,
             contents: item.contents,

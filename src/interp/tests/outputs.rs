@@ -365,13 +365,13 @@ async fn outputs_of_one_target_are_in_the_order_of_execution() {
     let case =
         Case::with(&[("Buildfile", text), ("lib/Buildfile", lib)]).prints("echo 1 2", "1 2\n");
     insta::assert_snapshot!(case.run("+t").await.outputs(), @r"
-    +t: artifact s9 +t/g as out => no: replaced at Buildfile:15:3
+    +t: artifact s5 +t/g as out => no: replaced at Buildfile:15:3
     +t: image s0 loop-1 => yes
     +t: image s0 after-1 => yes
-    +t: artifact s9 +t/g as out => no: replaced at Buildfile:15:3
+    +t: artifact s5 +t/g as out => no: replaced at Buildfile:15:3
     +t: image s0 loop-2 => yes
     +t: image s0 after-2 => yes
-    +t: artifact s9 +t/g as out => no: replaced at Buildfile:9:3
+    +t: artifact s5 +t/g as out => no: replaced at Buildfile:9:3
     +t: image s0 first => yes
     +t: artifact s3 +t/a as out => yes
     +t: image s0 of-lib => yes

@@ -18,11 +18,11 @@ async fn a_target_begins_where_the_base_recipe_ends() {
     s3 +t: copy s1 s2:/a.txt -> /src/ contents
     s4 +t: run s3 `make "x  y" z` A=1 in /src
     s5 +t: scratch
-    s6 +t: copy s5 s4:/src/out/app -> /app keep-own
-    s7 +t: copy s5 s4:/src/out/app -> /app
+    s6 +t: copy s5 s4:/src/out/app -> /app
+    s7 +t: copy s5 s4:/src/out/app -> /app keep-own
     "#);
     insta::assert_snapshot!(ran.outputs(), @r"
-    +t: artifact s7 +t/app as build/app => yes
+    +t: artifact s6 +t/app as build/app => yes
     +t: image s4 app:latest => yes
     ");
 }
