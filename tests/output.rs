@@ -12,7 +12,7 @@ use bld::{
     events::{Event, EventSink, OutputEvent},
     oci::{
         Anonymous, Credential, Credentials, ImageRef, Registries, RegistrySettings, ResolvedBase,
-        Resolver, cache::ContentCache, layers::LayerRecords, settings::RegistryEntry,
+        Resolver, cache::ContentCache, settings::RegistryEntry,
     },
     output::{ImageRequest, Pushed, Pusher, load::LoadPlan},
 };
@@ -357,8 +357,7 @@ fn what_a_registry_says_of_the_layers_of_a_base_is_not_remembered() {
         let site = Site::new(&services, Arc::new(Anonymous)).await;
         let id = site.image(&services, "linux/amd64").await;
         let registries = Registries::new(mirror(&services.registry), Arc::new(Anonymous));
-        let records = LayerRecords::in_dir(&site.cache.path().join("layers"));
-        let resolver = Resolver::new(registries, ContentCache::none()).remembering(records);
+        let resolver = Resolver::new(registries, ContentCache::none());
         let base = ImageRef::parse("busybox:1.36").unwrap();
         resolver
             .resolve(&base, &platform("linux/amd64"))

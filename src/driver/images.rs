@@ -11,9 +11,7 @@ use crate::{
     engine::buildkit::Address,
     events::{Event, EventSink},
     interp::probe::BaseImage,
-    oci::{
-        DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache, layers::LayerRecords,
-    },
+    oci::{DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache},
 };
 
 use super::{executor::Executor, request::BuildRequest};
@@ -92,11 +90,13 @@ impl Images {
         events: &Arc<dyn EventSink>,
     ) -> Self {
         let registries = Arc::clone(&outside.registries);
-        let resolver = match &request.cache_dir {
-            Some(dir) => Resolver::new(registries, ContentCache::in_dir(&dir.join("registry")))
-                .remembering(LayerRecords::in_dir(&dir.join("layers"))),
-            None => Resolver::new(registries, ContentCache::none()),
-        };
+        let cache = request
+            .cache_dir
+            .as_ref()
+            .map_or_else(ContentCache::none, |dir| {
+                ContentCache::in_dir(&dir.join("registry"))
+            });
+        let resolver = Resolver::new(registries, cache);
         Self {
             resolver,
             local: None,

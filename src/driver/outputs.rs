@@ -178,7 +178,7 @@ impl Delivery {
                 at: settled.output.at.clone(),
             });
         }
-        files::write_out_of(requests, Arc::clone(&self.events), staging)
+        files::write(requests, Arc::clone(&self.events), staging)
             .await
             .map_err(|problem| Failure::new(FailureKind::Environment, *problem))
     }

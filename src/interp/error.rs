@@ -443,6 +443,13 @@ pub(crate) fn output_elsewhere(source: &str, by: &Location) -> Failure {
     .into()
 }
 
+pub(crate) fn bad_owner(text: &str) -> Failure {
+    Failure::from(
+        Diagnostic::error("bad-owner", format!("`{text}` is not an owner"))
+            .hint("write `user` or `user:group`, each a name or a number"),
+    )
+}
+
 pub(crate) fn bad_mode(value: &str) -> Failure {
     fail(
         "bad-chmod",

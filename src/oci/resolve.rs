@@ -10,7 +10,6 @@ use bytes::Bytes;
 use super::{
     cache::ContentCache,
     config::ImageConfig,
-    layers::LayerRecords,
     manifest::{Document, MAX_CONFIG, MAX_MANIFEST},
     reference::ImageRef,
     registry::{Registries, RegistryError, Repository},
@@ -121,12 +120,6 @@ impl Resolver {
             tops: OnceMap::default(),
             images: OnceMap::default(),
         }
-    }
-
-    /// Does nothing: what a registry says of the layers of its images is not remembered, see [`LayerRecords`].
-    #[must_use]
-    pub fn remembering(self, _: LayerRecords) -> Self {
-        self
     }
 
     /// The image behind a name, for a platform.

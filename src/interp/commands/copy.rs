@@ -106,6 +106,11 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
     }
     let chmod = texts.pop().flatten().filter(|t| !t.is_empty());
     let chown = texts.pop().flatten().filter(|t| !t.is_empty());
+    if let Some(owner) = &chown
+        && owner.split(':').any(str::is_empty)
+    {
+        return Err(error::bad_owner(owner));
+    }
     let mode = match chmod {
         Some(text) => {
             let mode = u32::from_str_radix(&text, 8);

@@ -32,10 +32,13 @@ const NOT_YET: &[&str] = &[
 /// Refuses the flags that are not executed yet; none is ever skipped in silence.
 pub(crate) fn refuse_flags(command: &Command) -> Result<()> {
     for flag in &command.flags {
-        let off = flag
-            .value
-            .as_ref()
-            .is_some_and(|v| truth(&v.text) == Some(false));
+        // A switch may say that it is off; a secret or a mount may be called `0`.
+        let switch = !matches!(flag.name, "secret" | "mount");
+        let off = switch
+            && flag
+                .value
+                .as_ref()
+                .is_some_and(|v| truth(&v.text) == Some(false));
         if NOT_YET.contains(&flag.name) && !off {
             let what = format!("{} --{}", command.keyword.text(), flag.name);
             return Err(error::not_yet(&what));

@@ -52,14 +52,9 @@ impl FileRequest {
     }
 }
 
-/// Writes all artifacts of a block, for callers that keep what the artifacts are in until that is over.
-pub async fn write(requests: Vec<FileRequest>, events: Arc<dyn EventSink>) -> Result<(), Failure> {
-    write_out_of(requests, events, ()).await
-}
-
 /// Writes all artifacts of a block. Runs on a thread that may block, and that no cancelling stops: so what the artifacts
 /// are in, the [`Staging`], is given away and lives until the last of them is written.
-pub async fn write_out_of(
+pub async fn write(
     requests: Vec<FileRequest>,
     events: Arc<dyn EventSink>,
     staging: impl Send + 'static,

@@ -397,7 +397,7 @@ async fn what_was_begun_is_written_to_the_end_when_the_run_is_cancelled() {
         met,
         open: Mutex::new(is_open),
     });
-    let writing = tokio::spawn(write_out_of(requests, gate, staging));
+    let writing = tokio::spawn(super::write(requests, gate, staging));
     // The task begins when this one waits.
     let was_met = tokio::task::spawn_blocking(move || {
         was_met.recv().unwrap();
