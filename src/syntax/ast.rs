@@ -293,7 +293,7 @@ macro_rules! keywords {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
         /// A keyword at the start of a statement.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[allow(missing_docs, reason = "the spelling is the documentation")]
+        #[expect(missing_docs, reason = "the spelling is the documentation")]
         pub enum Keyword { $($variant,)* }
 
         impl Keyword {

@@ -9,7 +9,6 @@ mod cache;
 mod cancel;
 mod context;
 mod export;
-mod figures;
 mod image;
 mod loss;
 mod site;
