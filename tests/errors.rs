@@ -146,6 +146,17 @@ fn an_artifact_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_forgotten_plus_sign_is_thought_of() {
+    let Some(services) = services("forgotten plus") else {
+        return;
+    };
+    let bld = Bld::with("VERSION 0.8\nFROM busybox:1.36\ndeps:\n    RUN true\nt:\n    FROM deps\n");
+    bld.on(&services)
+        .fails(1, &["+t"])
+        .says("did you mean the target `+deps`?");
+}
+
+#[test]
 fn a_file_and_a_directory_are_not_named_at_once() {
     let bld = Bld::with(SMALL).file("sub/Buildfile", SMALL);
     bld.fails(1, &["-f", "Buildfile", "./sub+image"])

@@ -84,7 +84,14 @@ async fn from_image(exec: &mut Exec, text: &str, word: &Word) -> Result<()> {
     let place = exec.place(word);
     let image = ImageRef::parse(text).map_err(|why| error::bad_image(text, &why).at(&place))?;
     let answer = exec.session.probe.base_image(&image, &platform).await;
-    let answer = answer.map_err(|e: Box<Diagnostic>| error::Failure::from(e).at(&place))?;
+    let answer = answer.map_err(|e: Box<Diagnostic>| {
+        let failure = error::Failure::from(e).at(&place);
+        // The plus sign is easily forgotten, and a registry's answer would not make one think of it.
+        match exec.frame().file.tree().target(text) {
+            Some(_) => failure.hint(&format!("did you mean the target `+{text}`?")),
+            None => failure,
+        }
+    })?;
     let (reference, config) = match answer {
         Answer::Known(base) => (base.reference, Some(base.config)),
         Answer::Undecided => (image.to_string(), None),
