@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use pest::{Parser, iterators::Pair};
 
-#[allow(missing_docs, reason = "the rules are documented in the grammar")]
 mod grammar {
     #[derive(pest_derive::Parser)]
     #[grammar = "../grammar/words.pest"]
