@@ -10,8 +10,6 @@ use crate::{
 /// What kind of failure it is; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The command line.
-    Usage,
     /// A build file.
     BuildFile,
     /// A step.

@@ -15,7 +15,7 @@ use crate::{
         plan::StepId,
     },
     llb::{CopyFile, Edge, FileOp, State},
-    oci::{ImageConfig, ImageRef},
+    oci::ImageRef,
     output::{
         FileRequest, ImageRequest, Pusher, Staging, duplicates, files, image, load::LoadPlan,
     },
@@ -253,7 +253,7 @@ impl Delivery {
     ) -> Result<Option<Digest>, Failure> {
         let export = Export::Image {
             names: names.iter().map(ToString::to_string).collect(),
-            config: Box::new(finished_config(&image.output.config)),
+            config: Box::new((*image.output.config).clone()),
             inline_cache: self.save_inline_cache && image.request.push,
         };
         let state = self.executor.lowering().state(image.output.state);
@@ -354,14 +354,6 @@ fn images<'a>(settled: &'a [Settled], visits: &[Visit]) -> Result<Vec<Image<'a>>
         });
     }
     Ok(images)
-}
-
-/// The configuration as it is exported: layers and their times are the engine's to fill in.
-fn finished_config(config: &ImageConfig) -> ImageConfig {
-    ImageConfig {
-        rootfs: None,
-        ..config.clone()
-    }
 }
 
 /// All artifacts in one file system, each below its number, so that one export brings them all.

@@ -170,12 +170,10 @@ pub(crate) fn unknown_alias<'a>(alias: &str, known: impl Iterator<Item = &'a str
 }
 
 pub(crate) fn file_and_directory(reference: &str) -> Failure {
-    Failure::from(
-        Diagnostic::error(
-            "file-and-directory",
-            format!("`{reference}` names a directory, and `-f` names a build file"),
-        )
-        .hint("give one of the two: with `-f` the target is `+name`"),
+    fail_hint(
+        "file-and-directory",
+        format!("`{reference}` names a directory, and `-f` names a build file"),
+        "give one of the two: with `-f` the target is `+name`",
     )
 }
 
@@ -444,9 +442,10 @@ pub(crate) fn output_elsewhere(source: &str, by: &Location) -> Failure {
 }
 
 pub(crate) fn bad_owner(text: &str) -> Failure {
-    Failure::from(
-        Diagnostic::error("bad-owner", format!("`{text}` is not an owner"))
-            .hint("write `user` or `user:group`, each a name or a number"),
+    fail_hint(
+        "bad-owner",
+        format!("`{text}` is not an owner"),
+        "write `user` or `user:group`, each a name or a number",
     )
 }
 

@@ -1,5 +1,6 @@
 //! What the cases build with: an engine, a build, and short ways to say things.
 
+use crate::harness::services;
 use std::{
     path::Path,
     sync::{Arc, Mutex},
@@ -58,18 +59,8 @@ pub struct Site {
 
 /// None where no daemon is to be used.
 pub async fn site() -> Option<Site> {
-    if std::env::var_os("BLD_TEST_SERVICES").is_none() {
-        let required = std::env::var("BLD_TEST_REQUIRE").is_ok_and(|v| v == "1");
-        assert!(
-            !required,
-            "BLD_TEST_REQUIRE is 1 and BLD_TEST_SERVICES is not set"
-        );
-        eprintln!("SKIPPED: BLD_TEST_SERVICES is not set, so there is no daemon to test with");
-        return None;
-    }
-    let docker = std::env::var("BLD_TEST_DOCKER")
-        .unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
-    let address = Address::parse(Peer::Docker, &docker).unwrap();
+    let services = services("an engine's case")?;
+    let address = Address::parse(Peer::Docker, &services.docker).unwrap();
     let engine = BuildKit::connect(address).await.unwrap();
     Some(Site {
         linux: engine.describe().native.clone(),
@@ -78,7 +69,7 @@ pub async fn site() -> Option<Site> {
         asked: Arc::default(),
         cancel: CancellationToken::new(),
         nonce: Nonce::random(),
-        registry: std::env::var("BLD_TEST_REGISTRY").unwrap_or("127.0.0.1:5000".to_owned()),
+        registry: services.registry,
     })
 }
 

@@ -58,10 +58,7 @@ pub fn build(
 /// The exit code of a failure.
 pub fn exit(failure: &Failure) -> Exit {
     match failure.kind {
-        FailureKind::Usage
-        | FailureKind::BuildFile
-        | FailureKind::Step
-        | FailureKind::Environment => Exit::Failure,
+        FailureKind::BuildFile | FailureKind::Step | FailureKind::Environment => Exit::Failure,
         FailureKind::Canceled => Exit::Canceled,
         FailureKind::EngineUnreachable => Exit::EngineUnreachable,
         FailureKind::EngineGone => Exit::EngineGone,
