@@ -114,6 +114,95 @@ pub struct Run {
     pub keep: Keep,
     /// Lines of `/etc/hosts`: name, address.
     pub hosts: Vec<(String, String)>,
+    /// What is mounted into the file system while it runs.
+    pub mounts: Vec<Mount>,
+    /// Variables that take their value from a secret.
+    pub secret_env: Vec<SecretEnv>,
+    /// With all privileges.
+    pub privileged: bool,
+}
+
+/// A variable whose value is a secret's. The value is in no step: a step knows only the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretEnv {
+    /// The variable.
+    pub name: String,
+    /// The secret.
+    pub id: String,
+    /// A secret that nobody has leaves the variable out.
+    pub optional: bool,
+}
+
+/// A mount of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where, absolute.
+    pub target: String,
+    /// What.
+    pub kind: MountKind,
+    /// The command cannot write to it.
+    pub read_only: bool,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountKind {
+    /// A directory that outlives the build.
+    Cache {
+        /// Its name; unique on the engine.
+        id: String,
+        /// Who may use it at one time.
+        sharing: Sharing,
+        /// Owner, group and permission bits of the directory when it is made.
+        access: Access,
+    },
+    /// A directory in memory.
+    Tmpfs,
+    /// A file with a secret.
+    Secret {
+        /// Its name.
+        id: String,
+        /// Of the file.
+        access: Access,
+        /// Not having it leaves the file out.
+        optional: bool,
+    },
+    /// The socket of an SSH agent of the user's.
+    Ssh {
+        /// Which agent; `default` is the one of the user's session.
+        id: String,
+        /// Of the socket.
+        access: Access,
+    },
+    /// Files of another step; what is written to them is lost.
+    Files {
+        /// Which.
+        from: StepId,
+        /// The path in it, absolute.
+        source: String,
+    },
+}
+
+/// Owner and permission bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// Who may use a cache at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// One after the other.
+    Locked,
+    /// Everybody.
+    Shared,
+    /// Everybody has one of his own.
+    Private,
 }
 
 /// What is kept of a command.
@@ -222,7 +311,14 @@ impl StepOp {
     pub fn inputs(&self) -> Vec<StepId> {
         match self {
             Self::Scratch | Self::Image(_) | Self::Context(_) => Vec::new(),
-            Self::Run(run) => vec![run.on],
+            Self::Run(run) => {
+                let mut inputs = vec![run.on];
+                inputs.extend(run.mounts.iter().filter_map(|mount| match mount.kind {
+                    MountKind::Files { from, .. } => Some(from),
+                    _ => None,
+                }));
+                inputs
+            }
             Self::Copy(copy) => {
                 let mut inputs = vec![copy.on];
                 for item in &copy.items {

@@ -254,6 +254,9 @@ impl Exec {
             no_cache: false,
             keep,
             hosts: self.state.hosts.clone(),
+            mounts: Vec::new(),
+            secret_env: Vec::new(),
+            privileged: false,
         }
     }
 }

@@ -10,11 +10,16 @@ use std::{
 
 use super::{
     CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, Owner, Principal, State,
-    exec, image_with, source::ResolveMode,
+    exec::{self, Access, CacheSharing, SecretEnv, Security},
+    image_with,
+    source::ResolveMode,
 };
 use crate::{
     events::Label,
-    graph::plan::{COPY_TIME, CopyFiles, CopyItem, Keep, Network, Plan, Run, Step, StepId, StepOp},
+    graph::plan::{
+        self, COPY_TIME, CopyFiles, CopyItem, Keep, Network, Plan, Run, Sharing, Step, StepId,
+        StepOp,
+    },
 };
 
 /// Where the directory that takes a command's exit status and output is mounted.
@@ -117,7 +122,7 @@ impl Lowering {
                 };
                 Some(local.build(&self.nonce, label))
             }
-            StepOp::Run(run) => return self.run(run, step, &state_of(&run.on), label),
+            StepOp::Run(run) => return self.run(run, step, &state_of, label),
             StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),
             StepOp::MakeDir {
                 on,
@@ -143,7 +148,14 @@ impl Lowering {
         }
     }
 
-    fn run(&self, run: &Run, step: &Step, on: &State, label: Arc<Label>) -> Lowered {
+    fn run(
+        &self,
+        run: &Run,
+        step: &Step,
+        state_of: &dyn Fn(&StepId) -> State,
+        label: Arc<Label>,
+    ) -> Lowered {
+        let on = &state_of(&run.on);
         let script = match run.keep {
             Keep::FileSystem => None,
             Keep::ExitStatus => Some(STATUS_SCRIPT),
@@ -162,6 +174,19 @@ impl Lowering {
                 Network::Default => exec::Network::Default,
                 Network::None => exec::Network::None,
             });
+        if run.privileged {
+            exec = exec.security(Security::Insecure);
+        }
+        for secret in &run.secret_env {
+            exec = exec.secret_env(SecretEnv {
+                id: secret.id.clone(),
+                name: secret.name.clone(),
+                optional: secret.optional,
+            });
+        }
+        for place in &run.mounts {
+            exec = exec.mount(mount(place, state_of));
+        }
         if run.no_cache || self.no_cache {
             exec = exec.fresh(&self.nonce);
         }
@@ -178,6 +203,60 @@ impl Lowering {
         Lowered {
             state: on.clone(),
             capture: executed.output(CAPTURE),
+        }
+    }
+}
+
+/// A mount of the plan as one of the engine's.
+fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
+    let access = |id: &String, access: &plan::Access, optional: bool| Access {
+        id: id.clone(),
+        uid: access.uid,
+        gid: access.gid,
+        mode: access.mode,
+        optional,
+    };
+    let read_only = mount.read_only;
+    match &mount.kind {
+        plan::MountKind::Cache {
+            id,
+            sharing,
+            access,
+        } => {
+            let kind = MountKind::Cache {
+                id: id.clone(),
+                sharing: match sharing {
+                    Sharing::Locked => CacheSharing::Locked,
+                    Sharing::Shared => CacheSharing::Shared,
+                    Sharing::Private => CacheSharing::Private,
+                },
+            };
+            let mut cache = Mount::new(&mount.target, &Some(cache_directory(access)), kind);
+            CACHE_DIR.clone_into(&mut cache.selector);
+            cache
+        }
+        plan::MountKind::Tmpfs => Mount::new(&mount.target, &None, MountKind::Tmpfs { size: None }),
+        plan::MountKind::Secret {
+            id,
+            access: file,
+            optional,
+        } => {
+            let kind = MountKind::Secret(access(id, file, *optional));
+            Mount::new(&mount.target, &None, kind)
+        }
+        plan::MountKind::Ssh { id, access: socket } => {
+            let kind = MountKind::Ssh(access(id, socket, false));
+            Mount::new(&mount.target, &None, kind)
+        }
+        plan::MountKind::Files { from, source } => {
+            let kind = if read_only {
+                MountKind::ReadOnly
+            } else {
+                MountKind::Writable { keep: false }
+            };
+            let mut files = Mount::new(&mount.target, &state_of(from), kind);
+            source.clone_into(&mut files.selector);
+            files
         }
     }
 }
@@ -231,17 +310,28 @@ fn is_root(owner: &Owner) -> bool {
     user && owner.group.as_ref().is_none_or(|group| *group == root)
 }
 
+/// The directory of [`cache_directory`].
+const CACHE_DIR: &str = "/cache";
+
+/// What a cache begins with: a directory with an owner and permission bits.
+fn cache_directory(access: &plan::Access) -> Edge {
+    let owner = Owner {
+        user: Some(Principal::Id(access.uid)),
+        group: Some(Principal::Id(access.gid)),
+    };
+    let spec = MakeDir {
+        owner: Some(owner),
+        time: Some(COPY_TIME),
+        ..MakeDir::mode(access.mode)
+    };
+    FileOp::on(&None)
+        .mkdir(CACHE_DIR, spec)
+        .build(own_label("directory of a cache"))
+}
+
 /// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
 /// copying one with a mode does not.
 fn writable_for_all() -> Edge {
-    let label = |text: &str| {
-        Arc::new(Label {
-            target: String::new(),
-            text: text.to_owned(),
-            platform: None,
-            at: None,
-        })
-    };
     let made = FileOp::on(&None)
         .mkdir(
             "/dir",
@@ -250,7 +340,7 @@ fn writable_for_all() -> Edge {
                 ..MakeDir::mode(0o755)
             },
         )
-        .build(label("place for an answer"));
+        .build(own_label("place for an answer"));
     let open = CopyFile {
         mode: Some(0o777),
         time: Some(COPY_TIME),
@@ -258,7 +348,17 @@ fn writable_for_all() -> Edge {
     };
     FileOp::on(&None)
         .copy(&Some(made), "/dir", "/out", open)
-        .build(label("place for an answer"))
+        .build(own_label("place for an answer"))
+}
+
+/// A step that no statement asked for.
+fn own_label(text: &str) -> Arc<Label> {
+    Arc::new(Label {
+        target: String::new(),
+        text: text.to_owned(),
+        platform: None,
+        at: None,
+    })
 }
 
 fn copy_files(
