@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 
-use clap::CommandFactory as _;
-
-use super::args::{Cli, env_bool};
+use super::args;
 
 /// Prefixes, the stronger one first.
 pub const PREFIXES: [&str; 2] = ["BLD_", "EARTHLY_"];
@@ -18,6 +16,16 @@ const RENAMED: &[(&str, &str)] = &[
     ("build-arg", "BUILD_ARGS"),
     ("platform", "PLATFORMS"),
     ("git-branch", "GIT_BRANCH_OVERRIDE"),
+    ("buildkit-container-name", "CONTAINER_NAME"),
+    ("buildkit-volume-name", "VOLUME_NAME"),
+];
+
+/// Options that are also given by a variable of somebody else's.
+const FOREIGN: &[(&str, &str)] = &[
+    ("git-username", "GIT_USERNAME"),
+    ("git-password", "GIT_PASSWORD"),
+    ("github-annotations", "GITHUB_ACTIONS"),
+    ("ssh-auth-sock", "SSH_AUTH_SOCK"),
 ];
 
 /// Options that only make sense when typed.
@@ -71,20 +79,16 @@ impl Environment {
 /// The options that the environment gives and the command line does not, as they would be typed.
 pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
-    let command = Cli::command();
-    for arg in command.get_arguments() {
+    for arg in args::table().get_arguments() {
         let Some(long) = arg.get_long() else { continue };
         if NOT_FROM_ENVIRONMENT.contains(&long) || is_typed(long, arg.get_short(), typed) {
             continue;
         }
-        let name = RENAMED
-            .iter()
-            .find(|(option, _)| *option == long)
-            .map_or_else(
-                || long.to_uppercase().replace('-', "_"),
-                |(_, name)| (*name).to_owned(),
-            );
-        let Some(value) = environment.setting(&name).filter(|v| !v.is_empty()) else {
+        let Some(value) = environment
+            .setting(&variable(long))
+            .filter(|v| !v.is_empty())
+        else {
+            found.extend(foreign(environment, arg, long));
             continue;
         };
         if !arg.get_action().takes_values() {
@@ -106,6 +110,27 @@ pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String
     Ok(found)
 }
 
+/// The name of an option's variable, without prefix.
+fn variable(option: &str) -> String {
+    RENAMED
+        .iter()
+        .find(|(renamed, _)| *renamed == option)
+        .map_or_else(
+            || option.to_uppercase().replace('-', "_"),
+            |(_, name)| (*name).to_owned(),
+        )
+}
+
+/// An option from a variable that is not ours. What it holds may be anything; only a clear no switches nothing on.
+fn foreign(environment: &Environment, arg: &clap::Arg, long: &str) -> Option<String> {
+    let (_, name) = FOREIGN.iter().find(|(option, _)| *option == long)?;
+    let value = environment.get(name).filter(|v| !v.is_empty())?;
+    if arg.get_action().takes_values() {
+        return Some(format!("--{long}={value}"));
+    }
+    (env_bool(value) != Some(false)).then(|| format!("--{long}"))
+}
+
 fn is_typed(long: &str, short: Option<char>, typed: &[String]) -> bool {
     typed.iter().any(|word| {
         let bare = word.trim_start_matches('-');
@@ -116,6 +141,15 @@ fn is_typed(long: &str, short: Option<char>, typed: &[String]) -> bool {
                     .is_some_and(|rest| rest.starts_with('='))
                 || short.is_some_and(|c| word.len() == 2 && word.ends_with(c)))
     })
+}
+
+/// `true`, `1`, … as the reference reads them.
+pub fn env_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" => Some(true),
+        "0" | "f" | "false" | "" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +176,28 @@ mod tests {
         let env = Environment::from_pairs([("BLD_ENGINE", "x"), ("BLD_PUSH", "true")]);
         let typed = ["--engine=y".to_owned(), "--push=false".to_owned()];
         assert!(options(&env, &typed).unwrap().is_empty());
+    }
+
+    #[test]
+    fn some_options_listen_to_variables_of_others() {
+        let env = Environment::from_pairs([
+            ("SSH_AUTH_SOCK", "/theirs"),
+            ("BLD_SSH_AUTH_SOCK", "/ours"),
+            ("GITHUB_ACTIONS", "true"),
+            ("GIT_USERNAME", "me"),
+            ("GITHUB_BRANCH", "not an option"),
+        ]);
+        let found = options(&env, &[]).unwrap();
+        assert_eq!(
+            found,
+            [
+                "--ssh-auth-sock=/ours",
+                "--git-username=me",
+                "--github-annotations"
+            ]
+        );
+        let off = Environment::from_pairs([("GITHUB_ACTIONS", "false")]);
+        assert!(options(&off, &[]).unwrap().is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod printer;
 pub mod progress;
 mod run;
 pub mod settings;
+mod split;
 mod variable_files;
 
 pub use run::run;

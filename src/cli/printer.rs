@@ -12,6 +12,8 @@ use crate::{
 pub struct Streams {
     /// Standard error is a terminal.
     pub terminal: bool,
+    /// Somebody sits in front of it: standard input is a terminal, too.
+    pub interactive: bool,
     /// Colours are wanted.
     pub color: bool,
 }
@@ -23,7 +25,12 @@ impl Streams {
         let set = |name: &str| get(name).is_some_and(|v| !v.is_empty() && v != "0");
         let dumb = get("TERM").is_some_and(|t| t == "dumb");
         let color = set("FORCE_COLOR") || (terminal && !set("NO_COLOR") && !dumb);
-        Self { terminal, color }
+        let interactive = terminal && std::io::stdin().is_terminal();
+        Self {
+            terminal,
+            interactive,
+            color,
+        }
     }
 }
 

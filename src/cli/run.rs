@@ -3,19 +3,17 @@
 
 use std::process::ExitCode;
 
-use clap::{
-    Parser as _,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::diag::Diagnostic;
 
 use super::{
-    args::{Cli, Command, Split, split},
+    args::{self, Command},
     commands,
     env_vars::{self, Environment},
     exit::Exit,
     printer::{self, Streams},
+    split::{Split, split},
 };
 
 /// Runs bld with the process's arguments and environment.
@@ -45,14 +43,19 @@ fn main(
     let remarks = commands::settings_file(&front, &mut environment)?;
     let options = env_vars::options(&environment, &typed)
         .map_err(|message| Diagnostic::error("usage", message))?;
+    let nothing_typed = target.is_empty() && front.len() == 1;
     front.splice(1..1, options);
-    let cli = match Cli::try_parse_from(&front) {
+    let hidden = environment
+        .setting("SHOW_HIDDEN")
+        .and_then(env_vars::env_bool)
+        .unwrap_or(false);
+    let cli = match args::parse(&front, hidden) {
         Ok(cli) => cli,
         Err(error) => return help_or_problem(&error),
     };
     printer::diagnostics(&remarks, streams);
     match cli.command {
-        None if target.is_empty() && front.len() == 1 => {
+        None if nothing_typed => {
             help();
             Err(Box::new(
                 Diagnostic::error("usage", "no target was given").hint("name one: `bld +target`"),
@@ -68,8 +71,7 @@ fn main(
 }
 
 fn help() {
-    use clap::CommandFactory as _;
-    printer::message(&Cli::command().render_help().to_string());
+    printer::message(&args::table().clone().render_help().to_string());
 }
 
 /// `--help` and `--version` are data; everything else is a mistake, told in the house's form.

@@ -60,6 +60,8 @@ pub struct BuildRequest {
     pub ci: bool,
     /// `--strict`.
     pub strict: bool,
+    /// `--interactive`: after a failed `RUN` a shell is opened where it failed.
+    pub interactive: bool,
     /// `--allow-privileged`.
     pub allow_privileged: bool,
     /// `--platform`.
@@ -74,10 +76,28 @@ pub struct BuildRequest {
     pub save_inline_cache: bool,
     /// `--cache-from`.
     pub cache_from: Vec<String>,
+    /// `--remote-cache`: a reference, and attributes behind commas.
+    pub remote_cache: Option<String>,
+    /// `--max-remote-cache`.
+    pub max_remote_cache: bool,
+    /// `--auto-skip`.
+    pub auto_skip: bool,
+    /// `--no-auto-skip`: `BUILD --auto-skip` skips nothing, either.
+    pub no_auto_skip: bool,
+    /// Where it is written down what has succeeded; none for bld's own place.
+    pub auto_skip_db: Option<PathBuf>,
     /// Features that are on in every file.
     pub feature_overrides: Vec<Feature>,
     /// Overrides the branch that git says.
     pub git_branch: Option<String>,
+    /// `--git-username`, for every git host over HTTPS.
+    pub git_username: Option<String>,
+    /// `--git-password`.
+    pub git_password: Option<Secret>,
+    /// `--git-lfs-pull-include`.
+    pub git_lfs_pull_include: Option<String>,
+    /// The socket of the SSH agent.
+    pub ssh_auth_sock: Option<PathBuf>,
     /// The engine as it was asked for.
     pub engine: EngineChoice,
     /// Mirrors and insecure registries.

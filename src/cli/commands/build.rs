@@ -29,8 +29,17 @@ pub fn build(
     let (config, mut remarks) = config_file::load(args.config.as_deref(), &environment)?;
     let (request, more) = settings::resolve(args, target, &environment, config)?;
     remarks.extend(more);
+    if request.interactive && !streams.interactive {
+        let message = "`--interactive` needs a terminal, and there is none";
+        return Err(Box::new(Diagnostic::error("usage", message)));
+    }
     printer::diagnostics(&remarks, streams);
-    let display = progress::for_style(args.progress, streams, request.ci, args.verbose);
+    let display = progress::for_style(
+        args.progress,
+        streams,
+        request.ci,
+        args.verbose || args.debug,
+    );
     let events: Arc<dyn EventSink> = Arc::clone(&display) as Arc<dyn EventSink>;
     let outcome = super::runtime()?.block_on(async {
         let cancel = CancellationToken::new();

@@ -1,11 +1,11 @@
-//! Commands that run no step: `bld plan`, `bld check`.
+//! `bld plan`, `bld check`.
 
 use crate::harness::Bld;
 
 /// Snapshots stand in `testdata/cli`.
 macro_rules! snapshot {
     ($name:literal, $text:expr) => {
-        insta::with_settings!({snapshot_path => "../testdata/cli", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::with_settings!({snapshot_path => "../../testdata/cli", prepend_module_to_snapshot => false, omit_expression => true}, {
             insta::assert_snapshot!($name, $text);
         });
     };
@@ -58,7 +58,7 @@ fn a_plan_is_stable_json() {
 
 #[test]
 fn the_tour_of_the_language_is_checked_and_planned() {
-    let bld = Bld::new().file("Buildfile.example", include_str!("../Buildfile.example"));
+    let bld = Bld::new().file("Buildfile.example", include_str!("../../Buildfile.example"));
     bld.ok(&["check", "Buildfile.example"])
         .says("1 file checked, no errors");
     let ran = bld.ok(&["plan", "--offline", "-f", "Buildfile.example", "+all"]);

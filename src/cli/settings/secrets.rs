@@ -1,0 +1,65 @@
+//! Secrets: by `--secret`, by `--secret-file`, and from the `.secret` file.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    base::Secret,
+    cli::{args::BuildArgs, env_vars::Environment, variable_files},
+    diag::Diagnostic,
+};
+
+use super::{target_args::key_value, usage};
+
+pub(super) fn secrets(
+    args: &BuildArgs,
+    cwd: &Path,
+    environment: &Environment,
+) -> Result<HashMap<String, Secret>, Diagnostic> {
+    let mut secrets = HashMap::new();
+    let mut add = |key: String, value: String| {
+        if secrets.insert(key.clone(), Secret::new(value)).is_some() {
+            return Err(usage(format!("the secret `{key}` is given twice"))
+                .hint("give it once: by `--secret`, by `--secret-file` or in the `.secret` file"));
+        }
+        Ok(())
+    };
+    for secret in &args.secret {
+        let (key, value) = key_value(secret, "--secret", environment).map_err(|_| {
+            // The text is not quoted: a value with a comma in a variable gets here in pieces.
+            usage("a `--secret` has no value, and no environment variable of its name is set")
+                .hint("write `--secret NAME=value`, or set the variable; in `BLD_SECRETS` values must not contain commas")
+        })?;
+        add(key, value)?;
+    }
+    for secret in &args.secret_file {
+        let Some((key, path)) = secret.split_once('=') else {
+            return Err(usage(format!("`--secret-file {secret}` has no path"))
+                .hint("write `--secret-file KEY=path`"));
+        };
+        let path = home(path, environment);
+        let value = std::fs::read_to_string(&path).map_err(|e| {
+            usage(format!(
+                "cannot read the secret file `{}`: {e}",
+                path.display()
+            ))
+        })?;
+        add(key.to_owned(), value)?;
+    }
+    let file =
+        variable_files::read(args.secret_file_path.as_deref(), cwd, ".secret").map_err(|e| *e)?;
+    for (key, value) in file {
+        add(key, value)?;
+    }
+    Ok(secrets)
+}
+
+/// Puts the home directory in the place of a leading `~`.
+fn home(path: &str, environment: &Environment) -> PathBuf {
+    match (path.strip_prefix("~/"), environment.get("HOME")) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
