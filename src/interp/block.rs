@@ -129,10 +129,14 @@ impl Exec {
             Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
                 failed(error::not_supported(command.keyword))
             }
+            Keyword::Locally => failed(
+                self.permitted(command.keyword.text())
+                    .err()
+                    .unwrap_or_else(|| error::not_yet(command.keyword.text())),
+            ),
             Keyword::Cache
             | Keyword::GitClone
             | Keyword::FromDockerfile
-            | Keyword::Locally
             | Keyword::Catch
             | Keyword::Else
             | Keyword::ElseIf

@@ -27,21 +27,34 @@ pub(crate) struct Reached {
     pub file: Arc<Loaded>,
     /// Whether it was named as another place: then nothing is inherited.
     pub external: bool,
+    /// Whether what is reached may do what touches the host.
+    pub permitted: bool,
 }
 
 impl Exec {
-    /// The build file of a place, seen from the code that runs.
-    pub fn place_of(&self, place: &Place, reference: &str) -> Result<Reached> {
+    /// The build file of a place, seen from the code that runs; `allowed` is `--allow-privileged` of the command. For what
+    /// is local the caller's own permission is inherited. For an alias that of its `IMPORT` counts, and the command's own
+    /// flag does not.
+    pub async fn place_of(&self, place: &Place, reference: &str, allowed: bool) -> Result<Reached> {
+        let _ = allowed;
+        self.place_now(place, reference)?
+            .ok_or_else(|| error::not_yet("a remote reference"))
+    }
+
+    /// The same where nothing has to be fetched for it; else none.
+    pub fn place_now(&self, place: &Place, reference: &str) -> Result<Option<Reached>> {
         let frame = self.frame();
+        let mut permitted = frame.permitted;
         let dir = match place {
             Place::Here => {
-                return Ok(Reached {
+                return Ok(Some(Reached {
                     file: Arc::clone(&frame.file),
                     external: false,
-                });
+                    permitted,
+                }));
             }
             Place::Local(dir) => self.directory(dir)?,
-            Place::Remote(_) => return Err(error::not_yet("a remote reference")),
+            Place::Remote(_) => return Ok(None),
             Place::Alias(alias) => {
                 let import = frame.imports.get(alias);
                 let import = import.or_else(|| frame.base_imports.get(alias));
@@ -49,13 +62,15 @@ impl Exec {
                     let known = frame.imports.keys().chain(frame.base_imports.keys());
                     return Err(error::unknown_alias(alias, known.map(String::as_str)));
                 };
+                permitted &= import.permitted;
                 import.dir.clone()
             }
         };
-        Ok(Reached {
+        Ok(Some(Reached {
             file: self.session.project.load_dir(&dir, reference)?,
             external: true,
-        })
+            permitted,
+        }))
     }
 
     /// A local directory as written in the code that runs.
@@ -73,16 +88,48 @@ impl Exec {
         TargetRef::parse(text).map_err(|why| error::bad_reference("target", text, &why))
     }
 
-    /// What is needed to begin with a target that the code that runs refers to.
-    pub fn start_of(
+    /// What is needed to begin with a target that a command refers to; the command's flags say what it passes on.
+    pub async fn start_of(
         &self,
+        command: &Command,
         target: &TargetRef,
         explicit: Vars,
-        pass_args: bool,
         current: Current,
         build: bool,
     ) -> Result<Start> {
-        let reached = self.place_of(&target.place, &target.to_string())?;
+        let allowed = command.is_on("allow-privileged");
+        let reached = self
+            .place_of(&target.place, &target.to_string(), allowed)
+            .await?;
+        self.start_in(reached, command, target, explicit, current, build)
+    }
+
+    /// The same where nothing has to be fetched for it; else none.
+    pub fn start_now(
+        &self,
+        command: &Command,
+        target: &TargetRef,
+        explicit: Vars,
+        current: Current,
+        build: bool,
+    ) -> Result<Option<Start>> {
+        let Some(reached) = self.place_now(&target.place, &target.to_string())? else {
+            return Ok(None);
+        };
+        let start = self.start_in(reached, command, target, explicit, current, build);
+        start.map(Some)
+    }
+
+    fn start_in(
+        &self,
+        reached: Reached,
+        command: &Command,
+        target: &TargetRef,
+        explicit: Vars,
+        current: Current,
+        build: bool,
+    ) -> Result<Start> {
+        let pass_args = command.is_on("pass-args");
         if target.name != BASE {
             reached.file.recipe(&target.name)?;
         }
@@ -104,6 +151,7 @@ impl Exec {
             args,
             current,
             chain: build && self.chain,
+            permitted: reached.permitted,
         })
     }
 
@@ -164,10 +212,8 @@ impl Exec {
     }
 
     /// A local reference needs no permission: the flag has no effect, and a note says so.
-    pub fn note_allow_privileged(&self, command: &Command, target: &TargetRef) {
-        if command.is_on("allow-privileged")
-            && matches!(target.place, Place::Here | Place::Local(_))
-        {
+    pub fn note_allow_privileged(&self, command: &Command, place: &Place) {
+        if command.is_on("allow-privileged") && matches!(place, Place::Here | Place::Local(_)) {
             self.warn(Diagnostic::note(
                 "allow-privileged-local",
                 "`--allow-privileged` has no effect on a local reference: the permission is inherited",

@@ -169,6 +169,16 @@ impl Exec {
         }
     }
 
+    /// Refuses what touches the host, `RUN --privileged` or `LOCALLY`, in code of a repository unless every reference on
+    /// the way to it allows for that.
+    pub fn permitted(&self, what: &str) -> Result<()> {
+        if self.frame().permitted {
+            Ok(())
+        } else {
+            Err(error::not_permitted(what))
+        }
+    }
+
     /// Says something about the current statement that stops nothing.
     pub fn warn(&self, warning: Diagnostic) {
         self.session.remark(warning.at(self.at.clone()));
@@ -292,6 +302,8 @@ pub(crate) struct Start {
     pub current: Current,
     /// Whether it is reached from the root by `BUILD` alone.
     pub chain: bool,
+    /// Whether it may do what touches the host: `LOCALLY`, privileged steps.
+    pub permitted: bool,
 }
 
 impl Start {
@@ -312,6 +324,7 @@ impl Start {
             args,
             current: self.current.clone(),
             chain: matters.then_some(self.chain),
+            permitted: self.permitted,
         }
     }
 

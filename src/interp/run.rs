@@ -156,6 +156,7 @@ async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
         target: name.clone(),
         current,
         chain: true,
+        permitted: true,
     };
     let entry = start.start(session, None);
     let link = LinkTo {

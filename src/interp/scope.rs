@@ -16,6 +16,8 @@ pub(crate) type Vars = BTreeMap<String, Value>;
 pub(crate) struct Import {
     /// The directory as written behind `IMPORT`, made absolute.
     pub dir: std::path::PathBuf,
+    /// Whether what is reached through it may do what touches the host.
+    pub permitted: bool,
     /// The statement.
     pub at: Location,
 }
@@ -43,6 +45,9 @@ pub(crate) struct Frame {
     pub base_imports: BTreeMap<String, Import>,
     /// Whether this is a base recipe.
     pub is_base: bool,
+    /// Whether the body may do what touches the host: `LOCALLY`, privileged steps. Code of a repository may only if every
+    /// reference on the way to it says so.
+    pub permitted: bool,
 }
 
 impl Frame {
@@ -59,6 +64,7 @@ impl Frame {
             imports: BTreeMap::new(),
             base_imports: BTreeMap::new(),
             is_base: false,
+            permitted: true,
         }
     }
 

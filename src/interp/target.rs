@@ -22,6 +22,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
     let name = file.target(&start.target);
     let mut frame = Frame::new(Arc::clone(&file), name, start.args.clone());
     frame.is_base = start.target == BASE;
+    frame.permitted = start.permitted;
     let mut exec = Exec {
         id,
         home: Arc::clone(&file),

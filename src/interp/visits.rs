@@ -36,6 +36,8 @@ pub(crate) struct Key {
     pub current: Current,
     /// Whether it is on the chain of `BUILD`s, where that matters.
     pub chain: Option<bool>,
+    /// Whether it may do what touches the host.
+    pub permitted: bool,
 }
 
 /// A target after its last statement.

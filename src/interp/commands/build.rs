@@ -7,6 +7,7 @@ use crate::{
         error::{self, Result},
         exec::{Exec, Pending, Start},
         expand::{How, REFERENCE},
+        scope::Vars,
         state::Current,
     },
     syntax::ast::Command,
@@ -32,10 +33,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     refuse_wildcard(text)?;
     let args = exec.build_args(command, words).await?;
     let target = Exec::target_ref(text).map_err(|e| e.at(&exec.place(name)))?;
-    exec.note_allow_privileged(command, &target);
+    exec.note_allow_privileged(command, &target.place);
     let place = exec.place(name);
-    let starts = starts(exec, command, text, args, &platforms).map_err(|e| e.at(&place))?;
-    for start in starts {
+    for (current, row) in matrix_of(&platforms, args) {
+        let start = exec.start_of(command, &target, row, current, true).await;
+        let start = start.map_err(|e| e.at(&place))?;
         let at = exec.at.clone();
         if let Some((entry, edge)) = exec.reach(start, LinkKind::Build)? {
             exec.pending.push(Pending { entry, edge, at });
@@ -53,23 +55,13 @@ fn refuse_wildcard(text: &str) -> Result<()> {
 }
 
 /// Every build of the matrix: platforms vary slowest.
-fn starts(
-    exec: &Exec,
-    command: &Command,
-    text: &str,
-    args: Vec<BuildArg>,
-    platforms: &[Current],
-) -> Result<Vec<Start>> {
-    let target = Exec::target_ref(text)?;
-    let pass_args = command.is_on("pass-args");
+fn matrix_of(platforms: &[Current], args: Vec<BuildArg>) -> Vec<(Current, Vars)> {
     let rows = matrix(args);
-    let mut starts = Vec::new();
-    for platform in platforms {
-        for row in &rows {
-            starts.push(exec.start_of(&target, row.clone(), pass_args, platform.clone(), true)?);
-        }
-    }
-    Ok(starts)
+    let all = platforms.iter().flat_map(|platform| {
+        let rows = rows.iter().cloned();
+        rows.map(|row| (platform.clone(), row))
+    });
+    all.collect()
 }
 
 async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
@@ -114,5 +106,12 @@ fn early(exec: &Exec, command: &Command) -> Option<Vec<Start>> {
     if command.is_on("auto-skip") {
         return None;
     }
-    starts(exec, command, text.known()?, args, &platforms).ok()
+    let target = Exec::target_ref(text.known()?).ok()?;
+    let all = matrix_of(&platforms, args).into_iter();
+    all.map(|(current, row)| {
+        exec.start_now(command, &target, row, current, true)
+            .ok()
+            .flatten()
+    })
+    .collect()
 }

@@ -32,7 +32,6 @@ pub(crate) struct Options {
     owner: Option<String>,
     mode: Option<u32>,
     keep_times: bool,
-    pass_args: bool,
     current: Current,
 }
 
@@ -135,7 +134,6 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
         owner,
         mode,
         keep_times: has("keep-ts"),
-        pass_args: has("pass-args"),
         current: exec.platform_flag(command).await?,
     })
 }
@@ -216,11 +214,12 @@ async fn artifact(
     if dir.split('+').next().unwrap_or_default().contains('*') {
         return Err(error::not_yet("COPY of artifacts of a pattern of directories").at(&place));
     }
-    exec.note_allow_privileged(command, &artifact.target);
+    exec.note_allow_privileged(command, &artifact.target.place);
     let args = last_wins(exec.build_args(command, &source.args).await?);
     let current = options.current.clone();
     let start = exec
-        .start_of(&artifact.target, args, options.pass_args, current, false)
+        .start_of(command, &artifact.target, args, current, false)
+        .await
         .map_err(|e| e.at(&place))?;
     let Some(finished) = exec.reach_and_wait(start, LinkKind::Copy).await? else {
         let by = exec.undecided_by;

@@ -54,11 +54,11 @@ async fn from_target(
 ) -> Result<()> {
     let place = exec.place(name);
     let target = Exec::target_ref(text).map_err(|e| e.at(&place))?;
-    exec.note_allow_privileged(command, &target);
+    exec.note_allow_privileged(command, &target.place);
     let args = last_wins(exec.build_args(command, words).await?);
-    let pass_args = command.is_on("pass-args");
     let start = exec
-        .start_of(&target, args, pass_args, current, false)
+        .start_of(command, &target, args, current, false)
+        .await
         .map_err(|e| e.at(&place))?;
     let same_file = start.file.path == exec.frame().file.path
         && matches!(target.place, crate::graph::reference::Place::Here);

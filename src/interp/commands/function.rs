@@ -39,8 +39,10 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let reference = FunctionRef::parse(text)
         .map_err(|why| error::bad_reference("function", text, &why).at(&place))?;
     let reached = exec
-        .place_of(&reference.place, text)
+        .place_of(&reference.place, text, command.is_on("allow-privileged"))
+        .await
         .map_err(|e| e.at(&place))?;
+    exec.note_allow_privileged(command, &reference.place);
     let file = reached.file;
     let Some(recipe) = file.tree().function(&reference.name) else {
         return Err(error::unknown_function(text, &reference.name, file.tree()).at(&place));
@@ -67,6 +69,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     overriding.extend(explicit);
     let mut frame = Frame::new(Arc::clone(&file), shown, overriding);
     frame.called_from = Some(exec.at.clone());
+    frame.permitted = reached.permitted;
     base_of(exec, &mut frame).await?;
     exec.frames.push(frame);
     exec.remark_on(Some(recipe));
@@ -117,6 +120,7 @@ async fn base_of(exec: &mut Exec, frame: &mut Frame) -> Result<()> {
         args,
         current: exec.state.current.clone(),
         chain: false,
+        permitted: frame.permitted,
     };
     // A base recipe that calls a function of its own file cannot wait for itself: what it declared so far is what there is.
     if exec.frame().is_base && exec.frame().file.path == frame.file.path {

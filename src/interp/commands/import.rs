@@ -28,8 +28,12 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             &format!("`{alias}` is no valid alias"),
         ));
     }
+    let permitted = exec.frame().permitted;
     let dir = match Place::parse(&text) {
-        Ok(Place::Local(dir)) => exec.directory(&dir)?,
+        Ok(Place::Local(dir)) => {
+            exec.note_allow_privileged(command, &Place::Local(dir.clone()));
+            exec.directory(&dir)?
+        }
         Ok(Place::Remote(_)) => return Err(error::not_yet("IMPORT of a remote repository")),
         Ok(Place::Here) => return Err(error::bad_import(&text, "it is this file itself")),
         Ok(Place::Alias(_)) | Err(_) => {
@@ -44,7 +48,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if let Some(first) = frame.imports.get(&alias) {
         return Err(error::alias_twice(&alias, &first.at));
     }
-    frame.imports.insert(alias, Import { dir, at });
+    frame.imports.insert(alias, Import { dir, permitted, at });
     Ok(())
 }
 

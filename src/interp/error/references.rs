@@ -81,6 +81,14 @@ pub(crate) fn alias_twice(alias: &str, first: &Location) -> Failure {
         .into()
 }
 
+pub(crate) fn not_permitted(what: &str) -> Failure {
+    fail_hint(
+        "not-permitted",
+        format!("permission denied: {what} in a build file of a repository"),
+        "allow it with `--allow-privileged` on every FROM, COPY, BUILD, DO, WITH DOCKER or IMPORT on the way to it",
+    )
+}
+
 pub(crate) fn no_home() -> Failure {
     fail("no-home", "`~` has no meaning: `HOME` is not set")
 }
