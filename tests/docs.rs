@@ -49,7 +49,7 @@ fn the_list_of_options_is_up_to_date() {
 }
 
 #[track_caller]
-fn compare(name: &str, made: &str) {
+pub fn compare(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("BLD_BLESS").is_some() {
         fs::write(&path, made).expect("a document that can be written");

@@ -7,6 +7,7 @@ mod docs;
 mod engine;
 mod errors;
 mod harness;
+mod language;
 mod layering;
 mod output;
 mod pipeline;

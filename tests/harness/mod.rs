@@ -6,7 +6,7 @@ mod proxy;
 mod registry;
 mod services;
 
-pub use bld::Bld;
+pub use bld::{Bld, Ran};
 pub use proxy::Proxy;
 pub use registry::Registry;
 pub use services::{Docker, Services, services};

@@ -27,6 +27,27 @@ impl Manifest {
     pub fn is_index(&self) -> bool {
         self.media_type.contains("index") || self.media_type.contains("list")
     }
+
+    /// The platforms that an index lists, sorted.
+    pub fn platforms(&self) -> Vec<String> {
+        let entries = self.json["manifests"].as_array();
+        let mut platforms: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .map(|entry| {
+                let part = |key: &str| entry["platform"][key].as_str().unwrap_or_default();
+                let platform = format!(
+                    "{}/{}/{}",
+                    part("os"),
+                    part("architecture"),
+                    part("variant")
+                );
+                platform.trim_end_matches('/').to_owned()
+            })
+            .collect();
+        platforms.sort();
+        platforms
+    }
 }
 
 impl Registry {

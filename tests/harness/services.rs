@@ -79,6 +79,38 @@ impl Docker {
             .unwrap_or_else(|| panic!("no image `{name}`"))
     }
 
+    /// What an image holds at these paths, in their order: the text of a file, or none.
+    #[track_caller]
+    pub fn files(&self, image: &str, paths: &[&str]) -> Vec<Option<String>> {
+        use futures_util::TryStreamExt as _;
+        if paths.is_empty() {
+            return Vec::new();
+        }
+        let body = bollard::models::ContainerCreateBody {
+            image: Some(image.to_owned()),
+            // It never runs; without any command the daemon would refuse it.
+            cmd: Some(vec!["none".to_owned()]),
+            ..Default::default()
+        };
+        self.runtime.block_on(async {
+            let created = self.client.create_container(None, body).await;
+            let id = created.expect("a container").id;
+            let mut found = Vec::new();
+            for path in paths {
+                let options =
+                    bollard::query_parameters::DownloadFromContainerOptionsBuilder::default()
+                        .path(path)
+                        .build();
+                let archive = self.client.download_from_container(&id, Some(options));
+                let archive = archive.try_collect::<Vec<_>>().await.ok();
+                found.push(archive.map(|pieces| first_text(&pieces.concat())));
+            }
+            let force = RemoveContainerOptionsBuilder::default().force(true).build();
+            let _ = self.client.remove_container(&id, Some(force)).await;
+            found
+        })
+    }
+
     /// Removes an image if it is there.
     pub fn remove_image(&self, name: &str) {
         let options = RemoveImageOptionsBuilder::default().force(true).build();
@@ -141,4 +173,16 @@ impl Docker {
             .block_on(self.client.remove_container(&name, Some(force)));
         result
     }
+}
+
+/// The content of the first entry of an archive.
+fn first_text(archive: &[u8]) -> String {
+    let mut archive = tar::Archive::new(archive);
+    let mut entry = archive
+        .entries()
+        .expect("an archive")
+        .next()
+        .expect("an entry")
+        .expect("that is whole");
+    std::io::read_to_string(&mut entry).expect("text")
 }
