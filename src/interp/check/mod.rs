@@ -3,14 +3,18 @@
 //! Every file that a local reference with a literal path reaches is parsed and judged, and every name behind a `+` is
 //! looked up. What a variable names, and what lies in repositories, is left alone.
 
+mod cycles;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use self::cycles::{Links, Node};
 use super::{
     args::in_parens,
+    call::is_reference,
     error::{self, Failure},
     project::{BASE, Project},
 };
@@ -20,9 +24,10 @@ use crate::{
         ArtifactRef, FunctionRef, TargetRef,
         reference::{Place, RefError},
     },
+    oci::ImageRef,
     syntax::{
         Parsed,
-        ast::{Block, BuildFile, Command, Keyword, Word},
+        ast::{Block, BuildFile, Command, Keyword, RecipeKind, Word},
         dialect::Feature,
         words::{self, Piece, WordOptions},
     },
@@ -58,6 +63,7 @@ pub fn check(request: &CheckRequest) -> Checked {
         files: HashMap::new(),
         queue: Vec::new(),
         found: Vec::new(),
+        links: Links::default(),
     };
     let cwd = check.project.cwd().to_path_buf();
     let default = [PathBuf::from(".")];
@@ -85,7 +91,9 @@ pub fn check(request: &CheckRequest) -> Checked {
             check.file(&path, &file);
         }
     }
+    let circles = check.links.cycles(|node| check.shown(node));
     let mut found = check.found;
+    found.extend(circles);
     found.sort_by(|a, b| key(a).cmp(&key(b)));
     found.dedup();
     let names = check.files.values().map(|file| file.source.name.clone());
@@ -112,19 +120,42 @@ struct Check {
     files: HashMap<PathBuf, Arc<BuildFile>>,
     queue: Vec<PathBuf>,
     found: Vec<Diagnostic>,
+    links: Links,
 }
 
 /// The imports that can be seen at one place; none where the path is not known.
 type Imports = BTreeMap<String, Option<PathBuf>>;
 
 /// Where a reference stands.
+#[derive(Clone, Copy)]
 struct Here<'a> {
+    path: &'a Path,
     dir: &'a Path,
     file: &'a Arc<BuildFile>,
     imports: &'a Imports,
+    /// The target, where what stands here always runs when it does.
+    always: Option<&'a Node>,
+}
+
+impl Here<'_> {
+    /// The same for a reference that may have arguments of its own: in brackets.
+    fn passing(&self, word: &Word) -> Self {
+        Self {
+            always: self.always.filter(|_| !word.text.contains('(')),
+            ..*self
+        }
+    }
 }
 
 impl Check {
+    /// What a target is called in messages.
+    fn shown(&self, (path, name): &Node) -> String {
+        match path.parent().map(|dir| self.project.show(dir)) {
+            Some(dir) if dir != "." => format!("{dir}+{name}"),
+            _ => format!("+{name}"),
+        }
+    }
+
     /// The tree of a file; the first time its own problems are reported and it is put into the queue.
     fn open(&mut self, path: &Path) -> Result<Arc<BuildFile>, Failure> {
         if let Some(file) = self.files.get(path) {
@@ -142,20 +173,35 @@ impl Check {
         let dir = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         let mut base = Imports::new();
         self.imports(&dir, file, &file.base, &mut base);
-        let bodies = file.recipes.iter().map(|recipe| &recipe.body);
-        for block in std::iter::once(&file.base).chain(bodies) {
+        let base_node = (path.to_path_buf(), BASE.to_owned());
+        let recipes = file.recipes.iter().map(|recipe| {
+            let target = recipe.kind == RecipeKind::Target;
+            (target.then_some(recipe.name.as_str()), &recipe.body)
+        });
+        for (name, block) in std::iter::once((Some(BASE), &file.base)).chain(recipes) {
+            // A function runs in whoever calls it.
+            let node = name.map(|name| (path.to_path_buf(), name.to_owned()));
+            if let Some(node) = node.as_ref().filter(|node| **node != base_node) {
+                self.links.add(node.clone(), base_node.clone(), None);
+            }
+            let always = cycles::always(block);
             let mut imports = base.clone();
             if !std::ptr::eq(block, &file.base) {
                 self.imports(&dir, file, block, &mut imports);
             }
             let mut commands = Vec::new();
             block.walk_commands(&mut |command| commands.push(command));
-            let here = Here {
-                dir: &dir,
-                file,
-                imports: &imports,
-            };
             for command in commands {
+                let taken = always.iter().any(|c| std::ptr::eq(*c, command));
+                let here = Here {
+                    path,
+                    dir: &dir,
+                    file,
+                    imports: &imports,
+                    always: node
+                        .as_ref()
+                        .filter(|_| taken && cycles::passes_nothing(command)),
+                };
                 self.command(&here, command);
             }
         }
@@ -203,10 +249,15 @@ impl Check {
     }
 
     /// The tree of a directory's build file; a problem is reported where the reference stands.
-    fn try_open(&mut self, dir: &Path, reference: &str, at: &Location) -> Option<Arc<BuildFile>> {
+    fn try_open(
+        &mut self,
+        dir: &Path,
+        reference: &str,
+        at: &Location,
+    ) -> Option<(PathBuf, Arc<BuildFile>)> {
         let path = self.project.find(dir, reference);
-        match path.and_then(|path| self.open(&path)) {
-            Ok(file) => Some(file),
+        match path.and_then(|path| Ok((self.open(&path)?, path))) {
+            Ok((file, path)) => Some((path, file)),
             Err(failure) => {
                 self.found.extend(failure.at(at).into_diagnostics());
                 None
@@ -216,7 +267,12 @@ impl Check {
 
     fn command(&mut self, here: &Here<'_>, command: &Command) {
         match command.keyword {
-            Keyword::From | Keyword::Build => {
+            Keyword::From => {
+                if let Some(word) = command.args.first() {
+                    self.base(here, word);
+                }
+            }
+            Keyword::Build => {
                 if let Some(word) = command.args.first() {
                     self.target(here, word);
                 }
@@ -257,6 +313,18 @@ impl Check {
         }
     }
 
+    /// What follows `FROM`: a target, or an image whose name is one.
+    fn base(&mut self, here: &Here<'_>, word: &Word) {
+        let Some(text) = literal(word) else { return };
+        if is_reference(&text) {
+            self.target(here, word);
+        } else if let Err(why) = ImageRef::parse(&text.replace("\\+", "+")) {
+            let at = Location::new(&here.file.source, word.span);
+            let failure = error::bad_image(&text, &why).at(&at);
+            self.found.extend(failure.into_diagnostics());
+        }
+    }
+
     fn function(&mut self, here: &Here<'_>, word: &Word) {
         let Some(text) = literal(word) else { return };
         if let Ok(function) = FunctionRef::parse(&text) {
@@ -270,6 +338,7 @@ impl Check {
             Some(Err(_)) => return,
             None => word.clone(),
         };
+        let here = &here.passing(word);
         let Some(text) = literal(&inner) else { return };
         match ArtifactRef::parse(&text) {
             Ok(artifact) => {
@@ -292,6 +361,7 @@ impl Check {
             text: text.to_owned(),
             span: word.span,
         };
+        let here = &here.passing(&inner);
         match in_parens(&inner) {
             Some(Ok(words)) => self.target(here, &words[0]),
             Some(Err(_)) => {}
@@ -328,12 +398,12 @@ impl Check {
                 }
             },
         };
-        let file = match dir {
+        let (path, file) = match dir {
             Some(dir) => match self.try_open(&dir, text, &at) {
-                Some(file) => file,
+                Some(found) => found,
                 None => return,
             },
-            None => Arc::clone(here.file),
+            None => (here.path.to_path_buf(), Arc::clone(here.file)),
         };
         let failure = if function {
             match file.function(name) {
@@ -341,6 +411,10 @@ impl Check {
                 None => error::unknown_function(text, name, &file),
             }
         } else if name == BASE || file.target(name).is_some() {
+            if let Some(from) = here.always {
+                let to = (path, name.to_owned());
+                self.links.add(from.clone(), to, Some(at));
+            }
             return;
         } else {
             error::unknown_target(name, &file)
@@ -363,76 +437,4 @@ fn literal(word: &Word) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn checked(files: &[(&str, &str)]) -> String {
-        let dir = tempfile::tempdir().expect("a directory");
-        for (name, text) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().expect("has one")).expect("made");
-            fs::write(path, text).expect("written");
-        }
-        let request = CheckRequest {
-            cwd: dir.path().to_path_buf(),
-            paths: Vec::new(),
-            features: Vec::new(),
-            home: None,
-        };
-        let mut lines = Vec::new();
-        for diagnostic in check(&request).problems {
-            lines.push(diagnostic.to_string());
-            lines.extend(diagnostic.hints.iter().map(|h| format!("  hint: {h}")));
-        }
-        lines.join("\n")
-    }
-
-    #[test]
-    fn every_unknown_name_of_every_file_in_reach_is_reported_at_once() {
-        insta::assert_snapshot!(checked(&[
-            (
-                "Buildfile",
-                "VERSION 0.8\nIMPORT ./lib AS l\nIMPORT ./gone\nFROM alpine\nt:\n  FROM +imgae\n  COPY +t/x (+image/y --a=b) ./lib+nothing/x ./\n  DO l+SETPU\n  DO l+SETUP\n  BUILD lob+x\n  BUILD ./none+x\n  BUILD ./$X+x\n  BUILD github.com/a/b+x\n  BUILD +base\n  WITH DOCKER --load x=(+image --a=b) --load +imag\n    RUN x\n  END\nimage:\n  RUN x\n",
-            ),
-            (
-                "lib/Earthfile",
-                "VERSION 0.8\nFROM alpine\nSETUP:\n  FUNCTION\n  BUILD ../+missing\n  FROM ./deep+x\n",
-            ),
-            ("lib/deep/Earthfile", "VERSION 0.8\nx:\n  RUN --pish x\n"),
-        ]), @r"
-        Buildfile:3:8: no build file found for target `./gone`
-          hint: `./gone` would need a `Buildfile` or an `Earthfile`
-        Buildfile:6:8: target `imgae` not found in `Buildfile`
-          hint: did you mean `+image`?
-        Buildfile:7:30: target `nothing` not found in `lib/Earthfile`
-        Buildfile:8:6: function reference `l+SETPU` not found in `lib/Earthfile`
-          hint: did you mean `+SETUP`?
-        Buildfile:10:9: alias `lob` could not be resolved
-          hint: declare it with `IMPORT <path> AS lob`
-        Buildfile:11:9: no build file found for target `./none+x`
-          hint: `./none` would need a `Buildfile` or an `Earthfile`
-        Buildfile:15:46: target `imag` not found in `Buildfile`
-          hint: did you mean `+image`?
-        lib/Earthfile:5:9: target `missing` not found in `Buildfile`
-          hint: it has `t` and `image`
-        lib/deep/Earthfile:3:3: RUN requires a FROM, FROM DOCKERFILE, or LOCALLY before it
-          hint: begin the recipe, or the base recipe at the top of the file, with `FROM image`
-        lib/deep/Earthfile:3:7: unknown flag `--pish` for RUN
-          hint: did you mean `--push`?
-        ");
-    }
-
-    #[test]
-    fn a_project_without_mistakes_has_none() {
-        let text = "VERSION 0.8\nFROM alpine\nt:\n  BUILD +u\nu:\n  RUN x\n";
-        assert_eq!(checked(&[("Buildfile", text)]), "");
-    }
-
-    #[test]
-    fn a_directory_without_a_build_file_is_said_to_be_one() {
-        let text = checked(&[("README", "")]);
-        assert!(text.starts_with("no build file found"), "{text}");
-    }
-}
+mod tests;
