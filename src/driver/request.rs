@@ -98,6 +98,8 @@ pub struct BuildRequest {
     pub git_lfs_pull_include: Option<String>,
     /// The socket of the SSH agent.
     pub ssh_auth_sock: Option<PathBuf>,
+    /// A command that is asked for secrets that were not given.
+    pub secret_provider: Option<String>,
     /// The engine as it was asked for.
     pub engine: EngineChoice,
     /// Mirrors and insecure registries.

@@ -26,7 +26,7 @@ pub fn build(
     environment: Environment,
     streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
-    let (config, mut remarks) = config_file::load(args.config.as_deref(), &environment)?;
+    let (config, mut remarks) = config_file::load(args, &environment)?;
     let (request, more) = settings::resolve(args, target, &environment, config)?;
     remarks.extend(more);
     if request.interactive && !streams.interactive {

@@ -30,7 +30,7 @@ pub fn plan(
     environment: Environment,
     streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
-    let (config, mut remarks) = config_file::load(build.config.as_deref(), &environment)?;
+    let (config, mut remarks) = config_file::load(build, &environment)?;
     let (mut request, more) = settings::resolve(build, target, &environment, config)?;
     request.offline = args.offline;
     remarks.extend(more);

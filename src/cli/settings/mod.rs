@@ -24,6 +24,9 @@ use super::{
     env_vars::Environment,
 };
 
+/// More steps at once help nobody.
+const MOST_AT_ONCE: usize = 1000;
+
 /// A mistake on the command line.
 fn usage(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("usage", message)
@@ -86,8 +89,8 @@ pub fn resolve(
         parallelism: config
             .global
             .conversion_parallelism
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(10),
+            .map_or(10, |n| n.min(MOST_AT_ONCE)),
+        secret_provider: config.global.secret_provider,
         offline: false,
         cwd,
     };
