@@ -96,7 +96,7 @@ fn conditions_and_shell_outs_run_where_they_stand() {
          \x20   RUN echo deep > /marker\n\
          \x20   USER nobody\n\
          \x20   LET seen=\"$(cat /marker) by $(id -un)\"\n\
-         \x20   IF [ \"$mode\" = \"a\" ]\n\
+         \x20   IF [ -f /marker ] && [ \"$mode\" = \"a\" ]\n\
          \x20       LET branch=first\n\
          \x20   ELSE IF exit 3\n\
          \x20       LET branch=never\n\

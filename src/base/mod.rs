@@ -5,6 +5,7 @@ pub mod once_map;
 pub mod pattern;
 pub mod platform;
 pub mod secret;
+pub mod shell_pattern;
 
 pub use digest::Digest;
 pub use once_map::OnceMap;

@@ -20,6 +20,14 @@ use crate::{
 /// How deep blocks and calls of functions may stand inside each other: as deep as the stack of a thread safely holds.
 const MAX_NESTING: usize = 100;
 
+/// What became of a condition.
+enum Condition {
+    /// It is true or false.
+    Known(bool),
+    /// This step would tell.
+    Undecided(StepId),
+}
+
 impl Exec {
     /// Executes statements in order.
     pub fn block<'a>(&'a mut self, block: &'a Block) -> BoxFuture<'a, Result<()>> {
@@ -198,12 +206,12 @@ impl Exec {
         let mut taken: Option<&Block> = statement.otherwise.as_ref();
         for branch in &statement.branches {
             match self.condition(branch).await? {
-                (_, Answer::Known(true)) => {
+                Condition::Known(true) => {
                     taken = Some(&branch.body);
                     break;
                 }
-                (_, Answer::Known(false)) => {}
-                (step, Answer::Undecided) => {
+                Condition::Known(false) => {}
+                Condition::Undecided(step) => {
                     let outer = self.undecided_by;
                     let here = self.fork();
                     self.undecided_by.get_or_insert(step);
@@ -229,8 +237,8 @@ impl Exec {
         Ok(())
     }
 
-    /// Runs one condition.
-    async fn condition(&mut self, branch: &Branch) -> Result<(StepId, Answer<bool>)> {
+    /// Decides one condition, or runs it.
+    async fn condition(&mut self, branch: &Branch) -> Result<Condition> {
         let command = &branch.condition;
         self.stand_at_command(command);
         self.frame().file.mistakes(command.span)?;
@@ -239,7 +247,7 @@ impl Exec {
         answer.map_err(|failure| failure.at(&at))
     }
 
-    async fn exit_status(&mut self, command: &Command) -> Result<(StepId, Answer<bool>)> {
+    async fn exit_status(&mut self, command: &Command) -> Result<Condition> {
         commands::run::refuse_flags(command)?;
         // A JSON list by accident is still meant for the shell.
         let script = match &command.exec {
@@ -250,10 +258,15 @@ impl Exec {
             return Err(error::no_condition(command.keyword));
         }
         let on = self.fs(command.keyword.text())?;
+        if self.needs_only_a_shell(command)
+            && let Some(known) = super::posix::condition(&script, &|name| self.shell_sees(name))
+        {
+            return Ok(Condition::Known(known));
+        }
         let mut run = self.run_step(on, super::expand::shell(&script), Keep::ExitStatus);
         run.no_cache = self.switch(command, "no-cache").await?;
         let step = self.push(StepOp::Run(Box::new(run)));
-        let answer = match self.session.probe.exit_status(step).await? {
+        Ok(match self.session.probe.exit_status(step).await? {
             Answer::Known(status) => {
                 if script.trim_start().starts_with("[[") && status == 127 {
                     self.warn(
@@ -264,11 +277,10 @@ impl Exec {
                         .hint("write `[ … ]`"),
                     );
                 }
-                Answer::Known(status == 0)
+                Condition::Known(status == 0)
             }
-            Answer::Undecided => Answer::Undecided,
-        };
-        Ok((step, answer))
+            Answer::Undecided => Condition::Undecided(step),
+        })
     }
 
     /// A switch: given, and its value, if it has one, is true.

@@ -18,6 +18,7 @@ mod fork;
 mod host;
 mod ignore;
 mod owner;
+mod posix;
 pub mod probe;
 mod project;
 mod run;

@@ -8,11 +8,33 @@ use crate::{
         error::{self, Result},
         exec::Exec,
         expand::shell,
+        posix,
         probe::Answer,
         value::Value,
     },
     syntax::ast::{Command, Nested},
 };
+
+/// What a loop goes through.
+enum Items {
+    Known(Vec<String>),
+    /// This step would tell.
+    Undecided(StepId),
+}
+
+/// What `echo` prints, where all shells agree on it.
+fn echoed(fields: &[String]) -> Option<String> {
+    let option = fields.first().is_some_and(|first| first.starts_with('-'));
+    let escape = fields.iter().any(|field| field.contains('\\'));
+    (!option && !escape).then(|| fields.join(" "))
+}
+
+fn split(text: &str, separators: &str) -> Vec<String> {
+    text.split(|c| separators.contains(c))
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
 
 impl Exec {
     /// `FOR name IN words`: the shell says what the words are.
@@ -27,43 +49,45 @@ impl Exec {
         if self.frame().lets.contains_key(&name) {
             return Err(error::for_hidden(&name));
         }
-        let (step, items) = self.items(opener).await?;
+        let items = self.items(opener).await?;
         self.loops += 1;
         let result = match items {
-            Answer::Known(items) => self.passes(statement, &name, items).await,
-            Answer::Undecided => self.undecided_pass(statement, &name, step).await,
+            Items::Known(items) => self.passes(statement, &name, items).await,
+            Items::Undecided(step) => self.undecided_pass(statement, &name, step).await,
         };
         self.loops -= 1;
         result
     }
 
-    async fn items(&mut self, opener: &Command) -> Result<(StepId, Answer<Vec<String>>)> {
+    async fn items(&mut self, opener: &Command) -> Result<Items> {
         let texts: Vec<&str> = opener.args[2..].iter().map(|w| w.text.as_str()).collect();
-        let script = format!("echo {}", texts.join(" "));
+        let words = texts.join(" ");
+        let separators = opener.flag("sep").and_then(|f| f.value.as_ref());
+        let separators = separators.map_or("\n\t ", |word| word.text.as_str());
         let on = self.fs("FOR")?;
+        if self.needs_only_a_shell(opener)
+            && let Some(fields) = posix::fields(&words, &|name| self.shell_sees(name))
+            && let Some(printed) = echoed(&fields)
+        {
+            return Ok(Items::Known(split(&printed, separators)));
+        }
+        let script = format!("echo {words}");
         let mut run = self.run_step(on, shell(&script), Keep::Output);
         run.no_cache = self.switch(opener, "no-cache").await?;
         let step = self.push(StepOp::Run(Box::new(run)));
-        let separators = opener.flag("sep").and_then(|f| f.value.as_ref());
-        let separators = separators.map_or("\n\t ", |word| word.text.as_str());
-        let answer = match self.session.probe.output(step).await? {
-            Answer::Known(captured) if captured.status != 0 => {
-                return Err(error::shell_out_failed(
-                    &script,
-                    captured.status,
-                    &captured.stdout,
-                ));
-            }
+        match self.session.probe.output(step).await? {
+            Answer::Known(captured) if captured.status != 0 => Err(error::shell_out_failed(
+                &script,
+                captured.status,
+                &captured.stdout,
+            )),
             Answer::Known(captured) => {
                 let text = String::from_utf8_lossy(&captured.stdout);
                 let text = text.strip_suffix('\n').unwrap_or(&text);
-                let items = text.split(|c| separators.contains(c));
-                let items = items.filter(|item| !item.is_empty());
-                Answer::Known(items.map(str::to_owned).collect())
+                Ok(Items::Known(split(text, separators)))
             }
-            Answer::Undecided => Answer::Undecided,
-        };
-        Ok((step, answer))
+            Answer::Undecided => Ok(Items::Undecided(step)),
+        }
     }
 
     async fn passes(&mut self, statement: &Nested, name: &str, items: Vec<String>) -> Result<()> {

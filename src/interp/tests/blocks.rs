@@ -11,8 +11,9 @@ async fn plan(body: &str) -> String {
         .exit("[[ x ]]", 127)
         .exit("docker image ls | grep x", 0)
         .prints("echo $(ls)", "a b\nc\n")
-        .prints("echo a,,b", "a,,b\n")
-        .prints("echo \"\"", "\n")
+        .prints("echo $(commas)", "a,,b\n")
+        .prints("echo $(nothing)", "\n")
+        .prints("echo *.txt", "x.txt\n")
         .run("+t")
         .await
         .plan()
@@ -102,13 +103,46 @@ async fn for_runs_its_body_for_every_word_that_the_shell_gives() {
     s4 +t: run s3 `$i` i=c
     s5 +t: run s4 `after`
     ");
-    insta::assert_snapshot!(plan("  FOR --sep=\",\" i IN a,,b\n    RUN $i\n  END\n  FOR i IN \"\"\n    RUN never\n  END\n").await, @r#"
+    insta::assert_snapshot!(plan("  FOR --sep=\",\" i IN $(commas)\n    RUN $i\n  END\n  FOR i IN $(nothing)\n    RUN never\n  END\n").await, @r"
     s0 +base: image alpine:latest
-    s1 +t: output of s0 `echo a,,b`
+    s1 +t: output of s0 `echo $(commas)`
     s2 +t: run s0 `$i` i=a
     s3 +t: run s2 `$i` i=b
-    s4 +t: output of s3 `echo ""`
-    "#);
+    s4 +t: output of s3 `echo $(nothing)`
+    ");
+}
+
+#[tokio::test]
+async fn a_list_that_is_known_needs_no_shell() {
+    insta::assert_snapshot!(plan("  ARG list=c\n  FOR i IN a \"b\" $list ${none}\n    RUN $i\n  END\n  FOR --sep=, i IN a,,b \"\"\n    RUN $i\n  END\n").await, @r"
+    s0 +base: image alpine:latest
+    s1 +t: run s0 `$i` i=a list=c
+    s2 +t: run s1 `$i` i=b list=c
+    s3 +t: run s2 `$i` i=c list=c
+    s4 +t: run s3 `$i` i=a list=c
+    s5 +t: run s4 `$i` i=b  list=c
+    ");
+    insta::assert_snapshot!(plan("  FOR i IN *.txt\n    RUN $i\n  END\n").await, @r"
+    s0 +base: image alpine:latest
+    s1 +t: output of s0 `echo *.txt`
+    s2 +t: run s0 `$i` i=x.txt
+    ");
+}
+
+#[tokio::test]
+async fn a_condition_that_is_known_needs_no_shell() {
+    insta::assert_snapshot!(plan("  ARG mode=release\n  ENV E=1\n  IF [ \"$mode\" = debug ]\n    RUN 1\n  ELSE IF [ \"$E$mode\" = 1release ] && ! [ -n \"$none\" ]\n    RUN 2\n  ELSE IF missing\n    RUN 3\n  END\n  IF [ \"true\" ]\n    RUN 4\n  END\n").await, @r"
+    s0 +base: image alpine:latest
+    s1 +t: run s0 `2` E=1 mode=release
+    s2 +t: run s1 `4` E=1 mode=release
+    ");
+}
+
+#[tokio::test]
+async fn a_condition_without_a_container_still_needs_a_base_image() {
+    let case = Case::new("VERSION 0.8\nt:\n  IF true\n    RUN x\n  END\n");
+    let error = case.run("+t").await.error();
+    assert!(error.contains("IF requires a FROM"), "{error}");
 }
 
 #[tokio::test]

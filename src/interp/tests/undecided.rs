@@ -83,7 +83,7 @@ async fn a_loop_is_planned_once() {
 
 #[tokio::test]
 async fn a_recursion_that_a_condition_ends_is_planned_a_few_times() {
-    let text = "VERSION 0.8\nFROM alpine\nt:\n  ARG n=3\n  IF test $n -gt 0\n    BUILD +t --n=$(expr $n - 1)\n    BUILD +t\n    FROM +t --n=1\n  END\n  SAVE IMAGE x\n";
+    let text = "VERSION 0.8\nFROM alpine\nt:\n  ARG n=3\n  IF more $n\n    BUILD +t --n=$(expr $n - 1)\n    BUILD +t\n    FROM +t --n=1\n  END\n  SAVE IMAGE x\n";
     let ran = Case::new(text).undecided().run("+t").await.ok();
     assert!(
         ran.ledger.visits().len() < 200,
@@ -97,6 +97,18 @@ async fn what_is_known_is_decided() {
     let text = "VERSION 0.8\nFROM alpine\nt:\n  IF known\n    SAVE IMAGE x\n  END\n";
     let case = Case::new(text).undecided().exit("known", 0);
     insta::assert_snapshot!(case.run("+t").await.outputs(), @"+t: image s0 x => yes");
+}
+
+#[tokio::test]
+async fn a_condition_is_decided_as_far_as_its_variables_are_known() {
+    insta::assert_snapshot!(show("VERSION 0.8\nFROM alpine\nt:\n  ARG known=a\n  LET unknown=$(cmd)\n  IF [ \"$known\" = a ] || [ \"$unknown\" = b ]\n    RUN 1\n  END\n  IF [ \"$unknown\" = b ]\n    RUN 2\n  END\n").await, @r#"
+    s0 +base: image alpine:latest
+    s1 +t: output of s0 `cmd` known=a
+    s2 +t: run s0 `1` known=a unknown=<undecided>
+    s3 +t: test s2 `[ "$unknown" = b ]` known=a unknown=<undecided>
+    s4 +t: run s2 `2` known=a unknown=<undecided>
+    s5 +t: decided by s3: then s4, else s2
+    "#);
 }
 
 #[tokio::test]
