@@ -5,6 +5,7 @@
 pub mod buildkit;
 pub mod context;
 pub mod fake;
+pub mod lent;
 
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
@@ -22,8 +23,6 @@ use crate::{
 /// Something that not every engine can do. Checked by name before work starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// Steps with full privileges.
-    Privileged,
     /// Secrets as environment variables, without a file.
     SecretEnv,
     /// Images into an image store of the engine.
@@ -44,7 +43,6 @@ impl Capability {
     /// In words, for messages: "the engine has no …".
     pub fn text(self) -> &'static str {
         match self {
-            Self::Privileged => "privileged steps",
             Self::SecretEnv => "secrets in the environment",
             Self::ImageStore => "image store",
             Self::MultiPlatformStore => "image store for several platforms under one name",
@@ -83,6 +81,7 @@ impl Description {
     }
 }
 
+pub use self::lent::{NoSecrets, SecretSource, Sockets};
 pub use crate::oci::auth::{Credential, Credentials};
 
 /// What a build is opened with.
@@ -97,6 +96,13 @@ pub struct BuildRequest {
     pub no_cache: bool,
     /// Images whose cache records are used: references as the engine has to fetch them.
     pub cache_from: Vec<String>,
+    /// Secrets that steps may have.
+    pub secrets: Arc<dyn SecretSource>,
+    /// Sockets of this machine that steps may have.
+    pub sockets: Arc<Sockets>,
+    /// Steps may have all privileges. An engine that does not allow it refuses the build as a whole: ask
+    /// [`Engine::allows_privileged`] first.
+    pub privileged: bool,
 }
 
 /// A state that has been executed.
@@ -179,6 +185,9 @@ pub trait Engine: Send + Sync {
     /// What it is and can do.
     fn describe(&self) -> &Description;
 
+    /// Whether steps may have all privileges here.
+    async fn allows_privileged(&self) -> Result<bool, EngineError>;
+
     /// Opens a build.
     async fn open(&self, request: BuildRequest) -> Result<Box<dyn Build>, EngineError>;
 
@@ -257,6 +266,11 @@ pub enum EngineError {
         /// By what it is needed.
         needed_by: String,
     },
+    /// It does not give steps all privileges.
+    Privileged {
+        /// Its name.
+        engine: String,
+    },
     /// A step failed.
     Step(Box<StepFailure>),
     /// An image cannot be had.
@@ -294,6 +308,9 @@ impl fmt::Display for EngineError {
                     "{engine} has no {}, which {needed_by} needs",
                     capability.text()
                 )
+            }
+            Self::Privileged { engine } => {
+                write!(f, "{engine} does not allow privileged steps")
             }
             Self::Step(failure) => match failure.exit_code {
                 Some(code) => write!(

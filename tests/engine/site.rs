@@ -79,6 +79,7 @@ pub fn label(text: &str) -> Arc<Label> {
         text: text.to_owned(),
         platform: None,
         at: None,
+        raw_output: false,
     })
 }
 
@@ -90,6 +91,9 @@ impl Site {
             cancel: self.cancel.clone(),
             no_cache: false,
             cache_from: Vec::new(),
+            secrets: Arc::new(bld::engine::NoSecrets),
+            sockets: Arc::default(),
+            privileged: false,
         }
     }
 

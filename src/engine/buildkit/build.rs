@@ -45,6 +45,9 @@ const REPORT: Duration = Duration::from_secs(2);
 /// After which silence nothing more is expected about it.
 const QUIET: Duration = Duration::from_millis(120);
 
+/// What a build has to be allowed in which steps have all privileges.
+pub(super) const INSECURE: &str = "security.insecure";
+
 /// Everything that the tasks of one build share.
 pub(super) struct Site {
     pub(super) hearth: Arc<Hearth>,
@@ -54,6 +57,7 @@ pub(super) struct Site {
     pub(super) progress: Arc<Progress>,
     pub(super) no_cache: bool,
     pub(super) cache_from: Vec<String>,
+    pub(super) privileged: bool,
     /// Cancelled: everything stops.
     pub(super) stop: CancellationToken,
     /// Exports to directories run one at a time.

@@ -8,12 +8,15 @@ use bollard_buildkit_proto::moby::buildkit::v1::{
     frontend::{PingRequest, PongResponse, Result as BridgeResult, ReturnRequest},
     types::WorkerRecord,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::timeout,
+};
 use tonic::Status;
 
 use super::{
-    attach::{Attached, NoSecrets},
-    build::{GatewayBuild, Site},
+    attach::Attached,
+    build::{GatewayBuild, INSECURE, Site},
     client::{Client, of_build},
     dial::{self, Address, Peer},
     error,
@@ -42,6 +45,7 @@ pub struct BuildKit {
     client: Client,
     description: Description,
     image_exporter: Option<&'static str>,
+    privileged: OnceCell<bool>,
 }
 
 impl BuildKit {
@@ -75,12 +79,14 @@ impl BuildKit {
             client,
             description,
             image_exporter: docker.then_some("moby"),
+            privileged: OnceCell::new(),
         })
     }
 
     /// Opens a build; [`Engine::open`] in its own type. Nothing is waited for.
     pub fn open_build(&self, request: BuildRequest) -> GatewayBuild {
-        let attached = Arc::new(Attached::new(request.credentials, Arc::new(NoSecrets)));
+        let attached = Attached::new(request.credentials, request.secrets, request.sockets);
+        let attached = Arc::new(attached);
         GatewayBuild::new(Site {
             session: Session::start(&self.hearth, &self.client, Arc::clone(&attached)),
             hearth: Arc::clone(&self.hearth),
@@ -89,6 +95,7 @@ impl BuildKit {
             progress: Arc::new(Progress::new(request.events)),
             no_cache: request.no_cache,
             cache_from: request.cache_from,
+            privileged: request.privileged,
             stop: request.cancel.child_token(),
             to_directory: Mutex::new(()),
             image_exporter: self.image_exporter,
@@ -125,7 +132,7 @@ async fn ask(
         let mut control = client.control.clone();
         let (workers, pong) = tokio::join!(
             control.list_workers(ListWorkersRequest::default()),
-            ping(&client)
+            ping(&client, Vec::new())
         );
         let workers = workers.map_err(unreachable)?.into_inner().record;
         let worker = workers.into_iter().next().unwrap_or_default();
@@ -151,13 +158,14 @@ async fn ask(
     }
 }
 
-/// Only inside of a build a daemon tells what it knows; this one is empty.
-async fn ping(client: &Client) -> Result<PongResponse, Status> {
+/// Only inside of a build a daemon tells what it knows and allows; this one is empty.
+async fn ping(client: &Client, entitlements: Vec<String>) -> Result<PongResponse, Status> {
     let id = Nonce::random().as_str().to_owned();
     let request = SolveRequest {
         r#ref: id.clone(),
         cache: Some(CacheOptions::default()),
         internal: true,
+        entitlements,
         ..SolveRequest::default()
     };
     let mut control = client.control.clone();
@@ -216,6 +224,21 @@ fn capabilities(peer: Peer, containerd: bool, pong: &PongResponse) -> BTreeSet<C
 impl Engine for BuildKit {
     fn describe(&self) -> &Description {
         &self.description
+    }
+
+    async fn allows_privileged(&self) -> Result<bool, EngineError> {
+        let ask = async || {
+            let client = self.client.clone();
+            let asked = async move { ping(&client, vec![INSECURE.to_owned()]).await };
+            match self.hearth.spawn(asked).await {
+                Ok(Ok(_)) => Ok(true),
+                Ok(Err(status)) if error::is_gone(&status) => Err(self.other(&status)),
+                // Whatever else it says, it does not allow it.
+                Ok(Err(_)) => Ok(false),
+                Err(e) => Err(EngineError::Other(e.to_string())),
+            }
+        };
+        self.privileged.get_or_try_init(ask).await.copied()
     }
 
     async fn open(&self, request: BuildRequest) -> Result<Box<dyn Build>, EngineError> {

@@ -14,7 +14,10 @@ use tokio::{
 use tokio_util::sync::DropGuard;
 use tonic::{Response, Status};
 
-use super::{build::Site, client::of_build};
+use super::{
+    build::{INSECURE, Site},
+    client::of_build,
+};
 use crate::llb::{Definition, Nonce};
 
 /// How long the last reports may come behind the end.
@@ -48,6 +51,11 @@ impl Site {
             r#ref: Nonce::random().as_str().to_owned(),
             session: self.session.id.clone(),
             cache: Some(CacheOptions::default()),
+            entitlements: self
+                .privileged
+                .then(|| INSECURE.to_owned())
+                .into_iter()
+                .collect(),
             ..SolveRequest::default()
         }
     }

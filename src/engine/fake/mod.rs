@@ -97,7 +97,6 @@ impl Fake {
                 native: platform("linux/amd64"),
                 platforms: vec![platform("linux/amd64"), platform("linux/arm64")],
                 capabilities: [
-                    Capability::Privileged,
                     Capability::SecretEnv,
                     Capability::ImageStore,
                     Capability::InlineCache,
@@ -151,6 +150,10 @@ impl Fake {
 impl Engine for Fake {
     fn describe(&self) -> &Description {
         &self.description
+    }
+
+    async fn allows_privileged(&self) -> Result<bool, EngineError> {
+        Ok(true)
     }
 
     async fn open(&self, request: BuildRequest) -> Result<Box<dyn Build>, EngineError> {
@@ -515,6 +518,9 @@ mod tests {
             cancel: CancellationToken::new(),
             no_cache: false,
             cache_from: Vec::new(),
+            secrets: Arc::new(crate::engine::NoSecrets),
+            sockets: Arc::default(),
+            privileged: false,
         };
         fake.open(request).await.unwrap()
     }

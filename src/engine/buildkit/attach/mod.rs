@@ -9,6 +9,7 @@ pub mod gomode;
 pub mod health;
 pub mod receive;
 pub mod secrets;
+pub mod ssh;
 pub mod tree;
 pub mod trouble;
 
@@ -26,16 +27,16 @@ use bollard_buildkit_proto::{
             packet::{file_send_server::FileSendServer, file_sync_server::FileSyncServer},
             v1::auth_server::AuthServer,
         },
+        sshforward::v1::ssh_server::SshServer,
     },
 };
 use futures_util::future::BoxFuture;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-pub use secrets::{NoSecrets, SecretSource};
 pub use trouble::Trouble;
 
-use crate::engine::Credentials;
+use crate::engine::{Credentials, SecretSource, Sockets};
 
 /// Chunks of exported files are as long as the daemon likes, up to this.
 const MESSAGE: usize = 16 << 20;
@@ -54,11 +55,12 @@ pub struct Attached {
     send: FileSendServer<receive::Receiver>,
     auth: AuthServer<auth::Keys>,
     secrets: SecretsServer<secrets::Vault>,
+    ssh: SshServer<ssh::Forwarder>,
 }
 
 impl Attached {
     /// The calls that a daemon is told of.
-    pub const METHODS: [&str; 9] = [
+    pub const METHODS: [&str; 11] = [
         "/grpc.health.v1.Health/Check",
         "/moby.filesync.v1.FileSync/DiffCopy",
         "/moby.filesync.v1.FileSync/TarStream",
@@ -68,10 +70,16 @@ impl Attached {
         "/moby.filesync.v1.Auth/GetTokenAuthority",
         "/moby.filesync.v1.Auth/VerifyTokenAuthority",
         "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+        "/moby.sshforward.v1.SSH/CheckAgent",
+        "/moby.sshforward.v1.SSH/ForwardAgent",
     ];
 
     /// Puts them together.
-    pub fn new(credentials: Arc<dyn Credentials>, secrets: Arc<dyn SecretSource>) -> Self {
+    pub fn new(
+        credentials: Arc<dyn Credentials>,
+        secrets: Arc<dyn SecretSource>,
+        sockets: Arc<Sockets>,
+    ) -> Self {
         let trouble = Trouble::default();
         let contexts = Arc::new(files::Contexts::default());
         let exports = Arc::new(receive::Exports::default());
@@ -89,6 +97,7 @@ impl Attached {
             .max_decoding_message_size(MESSAGE),
             auth: AuthServer::new(auth::Keys { credentials }),
             secrets: SecretsServer::new(secrets::Vault { source: secrets }),
+            ssh: SshServer::new(ssh::Forwarder { sockets }),
             contexts,
             exports,
             trouble,
@@ -114,6 +123,7 @@ impl Service<http::Request<Body>> for Attached {
             "moby.filesync.v1.FileSend" => self.send.call(request),
             "moby.filesync.v1.Auth" => self.auth.call(request),
             "moby.buildkit.secrets.v1.Secrets" => self.secrets.call(request),
+            "moby.sshforward.v1.SSH" => self.ssh.call(request),
             _ => {
                 let answer = Status::unimplemented(path.to_owned()).into_http();
                 Box::pin(async move { Ok(answer) })

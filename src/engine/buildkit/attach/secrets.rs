@@ -7,26 +7,10 @@ use bollard_buildkit_proto::moby::buildkit::secrets::v1::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
+use crate::engine::lent::SecretSource;
+
 /// Daemons take no more.
 const LIMIT: usize = 500_000;
-
-/// Where secrets come from.
-#[async_trait]
-pub trait SecretSource: Send + Sync {
-    /// The bytes of a secret; none if there is no such secret.
-    async fn secret(&self, id: &str) -> Option<Vec<u8>>;
-}
-
-/// Knows none.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoSecrets;
-
-#[async_trait]
-impl SecretSource for NoSecrets {
-    async fn secret(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// Hands secrets out.
 #[derive(Clone)]
