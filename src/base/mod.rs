@@ -10,4 +10,4 @@ pub mod shell_pattern;
 pub use digest::Digest;
 pub use once_map::OnceMap;
 pub use platform::Platform;
-pub use secret::Secret;
+pub use secret::{Secret, SecretBytes};

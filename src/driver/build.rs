@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     base::{OnceMap, Platform},
     diag::{Diagnostic, Location, Severity, SourceFile, Span},
-    engine::{Capability, buildkit::dial::Place},
+    engine::{Capability, Sockets, buildkit::dial::Place, lent::HostSocket},
     events::{Event, EventSink, NoEvents},
     graph::{
         Ledger, Plan,
@@ -26,13 +26,14 @@ use crate::{
 };
 
 use super::{
-    engines::Connection,
+    engines::{Connection, Terms},
     executor::Executor,
-    failure::{Failure, FailureKind},
+    failure::{DEFAULT_AGENT, Failure, FailureKind},
     images::{Daemon, Images, Outside},
     outputs::{Delivery, artifact_label},
     probe::{Planning, Running},
     request::{BuildRequest, Goal},
+    secrets::Secrets,
 };
 
 /// Interprets, executes and outputs. Everything that happens is told to `events`; `cancel` stops it all.
@@ -46,11 +47,22 @@ pub async fn build(
         .address()
         .map_err(|e| Failure::new(FailureKind::EngineUnreachable, e.diagnostic()))?;
     let outside = Outside::new(&request, &events);
+    let secrets = Secrets::new(&request);
+    let sockets = Arc::new(Sockets::default());
+    if let Some(socket) = &request.ssh_auth_sock {
+        sockets.offer(DEFAULT_AGENT, Arc::new(HostSocket(socket.clone())));
+    }
+    let terms = Terms {
+        no_cache: request.no_cache,
+        allow_privileged: request.allow_privileged,
+        secrets: Arc::clone(&secrets) as Arc<_>,
+        sockets: Arc::clone(&sockets),
+    };
     let connection = Arc::new(Connection::new(
         address,
         Arc::clone(&outside.credentials) as Arc<_>,
         Arc::clone(&events),
-        request.no_cache,
+        terms,
     ));
     let docker = Daemon::at(connection.address());
     let plan = Arc::new(Plan::default());
@@ -80,6 +92,8 @@ pub async fn build(
         executor: Arc::clone(&executor),
         images: Images::of_daemon(&request, &outside, &events, &executor, &docker),
         delivery: Arc::clone(&delivery),
+        secrets,
+        sockets,
         mode: output_mode(&request, false),
         looked_up: OnceMap::default(),
     });
@@ -185,6 +199,7 @@ pub(super) async fn interpret(
         // `--image` and `--artifact` output nothing else, so that `RUN --push` does not run for them.
         push: request.push && matches!(request.goal, Goal::Target(_)),
         native,
+        allow_privileged: request.allow_privileged,
         ci: request.ci,
         platform: request.platform.clone(),
         git_branch: request.git_branch.clone(),
@@ -202,7 +217,11 @@ pub(super) async fn interpret(
     )
     .await
     .map_err(|diagnostics| Failure {
-        kind: FailureKind::BuildFile,
+        kind: if diagnostics.iter().any(|d| d.code == interp::NOT_ALLOWED) {
+            FailureKind::NotAllowed
+        } else {
+            FailureKind::BuildFile
+        },
         diagnostics,
     })
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     docker::{self, DockerError, address::Surroundings},
     engine::{
-        Build, Credentials, Engine, EngineError,
+        Build, Credentials, Engine, EngineError, SecretSource, Sockets,
         buildkit::{Address, BuildKit, dial::Peer},
     },
     events::EventSink,
@@ -77,7 +77,22 @@ pub struct Connection {
     credentials: Arc<dyn Credentials>,
     events: Arc<dyn EventSink>,
     no_cache: bool,
+    allow_privileged: bool,
+    secrets: Arc<dyn SecretSource>,
+    sockets: Arc<Sockets>,
     cache_from: OnceLock<Vec<String>>,
+}
+
+/// What the command line says about builds, and what their steps may have of this machine.
+pub struct Terms {
+    /// Nothing is reused.
+    pub no_cache: bool,
+    /// Steps may have all privileges where the engine gives them.
+    pub allow_privileged: bool,
+    /// Secrets that steps may have.
+    pub secrets: Arc<dyn SecretSource>,
+    /// Sockets that steps may have.
+    pub sockets: Arc<Sockets>,
 }
 
 impl Connection {
@@ -86,14 +101,17 @@ impl Connection {
         address: Address,
         credentials: Arc<dyn Credentials>,
         events: Arc<dyn EventSink>,
-        no_cache: bool,
+        terms: Terms,
     ) -> Self {
         Self {
             address,
             engine: OnceCell::new(),
             credentials,
             events,
-            no_cache,
+            no_cache: terms.no_cache,
+            allow_privileged: terms.allow_privileged,
+            secrets: terms.secrets,
+            sockets: terms.sockets,
             cache_from: OnceLock::new(),
         }
     }
@@ -132,14 +150,19 @@ impl Connection {
 
     /// Opens a build.
     pub async fn open(&self, cancel: CancellationToken) -> Result<Arc<dyn Build>, EngineError> {
+        let engine = self.engine().await?;
+        let privileged = self.allow_privileged && engine.allows_privileged().await?;
         let request = crate::engine::BuildRequest {
             credentials: Arc::clone(&self.credentials),
             events: Arc::clone(&self.events),
             cancel,
             no_cache: self.no_cache,
             cache_from: self.cache_from.get().cloned().unwrap_or_default(),
+            secrets: Arc::clone(&self.secrets),
+            sockets: Arc::clone(&self.sockets),
+            privileged,
         };
-        Ok(Arc::from(self.engine().await?.open(request).await?))
+        Ok(Arc::from(engine.open(request).await?))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{Digest, OnceMap},
-    engine::{Build, EngineError, Solved},
+    engine::{Build, Capability, EngineError, Solved},
     graph::plan::StepId,
     llb::{State, lower::Lowering},
 };
@@ -59,9 +59,35 @@ impl Executor {
         }
     }
 
-    /// How steps become states.
-    pub fn lowering(&self) -> &Lowering {
-        &self.lowering
+    /// The file system that a step gives, as this engine has to make it.
+    pub async fn state(&self, step: StepId) -> Result<State, EngineError> {
+        Ok(self.lowering().await?.state(step))
+    }
+
+    /// What a step that keeps its exit status or its output writes down.
+    pub async fn capture(&self, step: StepId) -> Result<State, EngineError> {
+        Ok(self.lowering().await?.capture(step))
+    }
+
+    async fn lowering(&self) -> Result<&Lowering, EngineError> {
+        let engine = self.connection.engine().await?;
+        let native = engine
+            .describe()
+            .capabilities
+            .contains(&Capability::SecretEnv);
+        self.lowering.secret_env(native);
+        Ok(&self.lowering)
+    }
+
+    /// An error if the engine gives no step all privileges.
+    pub async fn require_privileged(&self) -> Result<(), EngineError> {
+        let engine = self.connection.engine().await?;
+        if engine.allows_privileged().await? {
+            return Ok(());
+        }
+        Err(EngineError::Privileged {
+            engine: engine.describe().name.clone(),
+        })
     }
 
     /// The open build; opens it at the first call.
@@ -75,8 +101,8 @@ impl Executor {
     pub fn start(self: &Arc<Self>, step: StepId) {
         let executor = Arc::clone(self);
         let task = async move {
-            let state = executor.lowering.state(step);
-            if let Err(error) = executor.solve(&state).await {
+            let solved = async { executor.solve(&executor.state(step).await?).await };
+            if let Err(error) = solved.await {
                 executor.fail(error);
             }
         };

@@ -84,6 +84,7 @@ impl Failure {
             EngineError::Step(failure) if is_foreign_binary(failure) => FailureKind::ForeignBinary,
             EngineError::Step(_) => FailureKind::Step,
             EngineError::MissingCapability { .. }
+            | EngineError::Privileged { .. }
             | EngineError::Image { .. }
             | EngineError::Other(_) => FailureKind::Environment,
         };
@@ -105,6 +106,12 @@ pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
             .hint("look at the daemon's log (`journalctl -u docker`), then run the same command again"),
         EngineError::MissingCapability { .. } => Diagnostic::error("missing-capability", message)
             .hint("use another engine with `--engine`, or leave the feature out"),
+        EngineError::Privileged { .. } => Diagnostic::error("privileged-engine", message)
+            .with_note(format!("this in the daemon's configuration allows them:\n{ALLOW_PRIVILEGED}"))
+            .hint(
+                "put it into `/etc/docker/daemon.json`, beside what is there already (for a rootless daemon that is \
+                 `~/.config/docker/daemon.json`), and restart the daemon: `systemctl restart docker`",
+            ),
         EngineError::Step(failure) => step_diagnostic(&failure),
         EngineError::Image { .. } => Diagnostic::error("image", message)
             .hint("check the name; for a private image log in to its registry first (`docker login`)"),
@@ -112,6 +119,26 @@ pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
         EngineError::Other(_) => Diagnostic::error("engine", message),
     }
 }
+
+/// What a daemon's configuration has to say.
+const ALLOW_PRIVILEGED: &str = r#"{"builder":{"entitlements":{"security-insecure":true}}}"#;
+
+/// There is no SSH agent of this name.
+pub fn no_agent(id: &str) -> Diagnostic {
+    if id == DEFAULT_AGENT {
+        return Diagnostic::error(
+            "no-ssh-agent",
+            "there is no SSH agent: `SSH_AUTH_SOCK` is not set",
+        )
+        .hint("start one with `eval $(ssh-agent)`, and give it a key with `ssh-add`");
+    }
+    let message = format!("there is no SSH agent `{id}`");
+    Diagnostic::error("no-ssh-agent", message)
+        .hint("leave the `id` out: the agent of your session is the only one")
+}
+
+/// The name of the agent of the user's session.
+pub const DEFAULT_AGENT: &str = "default";
 
 /// A step's failure: its place, what it wrote last, and what that usually means.
 fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
@@ -225,6 +252,7 @@ mod tests {
                 text: "RUN make".into(),
                 platform: None,
                 at: Some(Location::new(&file, Span::new(7, 15))),
+                raw_output: false,
             }),
             exit_code,
             tail: tail.iter().map(|l| (*l).to_owned()).collect(),

@@ -13,6 +13,7 @@ mod outputs;
 mod plan;
 mod probe;
 mod request;
+mod secrets;
 mod syntax_tree;
 
 pub use build::build;

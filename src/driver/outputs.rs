@@ -111,7 +111,7 @@ impl Delivery {
     /// Everything is executed before anything is output.
     async fn execute(&self, steps: Vec<StepId>) -> Result<(), Failure> {
         let solve = |step| async move {
-            let state = self.executor.lowering().state(step);
+            let state = self.executor.state(step).await?;
             self.executor.solve(&state).await.map(|_| ())
         };
         stream::iter(steps)
@@ -149,10 +149,11 @@ impl Delivery {
         };
         let staging = Staging::new(&self.cwd).map_err(no_room)?;
         let top = staging.directory().map_err(no_room)?;
-        let states: Vec<State> = artifacts
-            .iter()
-            .map(|(_, a)| self.executor.lowering().state(a.state))
-            .collect();
+        let mut states = Vec::with_capacity(artifacts.len());
+        for (_, artifact) in artifacts {
+            let state = self.executor.state(artifact.state).await;
+            states.push(state.map_err(Failure::from_engine)?);
+        }
         if let Some(all) = side_by_side(&states) {
             let build = self.executor.build().await.map_err(Failure::from_engine)?;
             let export = Export::Files { dest: top.clone() };
@@ -256,7 +257,8 @@ impl Delivery {
             config: Box::new((*image.output.config).clone()),
             inline_cache: self.save_inline_cache && image.request.push,
         };
-        let state = self.executor.lowering().state(image.output.state);
+        let state = self.executor.state(image.output.state).await;
+        let state = state.map_err(Failure::from_engine)?;
         let build = self.executor.build().await.map_err(Failure::from_engine)?;
         match build.export(&state, export).await {
             Ok(exported) => Ok(exported.image_id),
@@ -363,6 +365,7 @@ fn side_by_side(states: &[State]) -> Option<Edge> {
         text: "artifacts".to_owned(),
         platform: None,
         at: None,
+        raw_output: false,
     });
     let mut file = FileOp::on(&None);
     for (number, state) in states
@@ -387,5 +390,6 @@ pub fn artifact_label(reference: &str) -> Arc<Label> {
         text: format!("--artifact {reference}"),
         platform: None,
         at: None,
+        raw_output: false,
     })
 }

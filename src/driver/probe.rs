@@ -8,21 +8,22 @@ use async_trait::async_trait;
 use crate::{
     base::{OnceMap, Platform},
     diag::Diagnostic,
-    engine::EngineError,
+    engine::{EngineError, Sockets},
     graph::{
         ledger::{OutputMode, WaitId},
         plan::StepId,
     },
-    interp::probe::{Answer, BaseImage, Captured, Probe},
+    interp::probe::{Answer, BaseImage, Captured, Probe, SecretName},
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
     oci::ImageRef,
 };
 
 use super::{
     executor::Executor,
-    failure::{Failure, engine_diagnostic},
+    failure::{Failure, engine_diagnostic, no_agent},
     images::Images,
     outputs::Delivery,
+    secrets::Secrets,
 };
 
 /// Answers by running.
@@ -33,6 +34,10 @@ pub struct Running {
     pub images: Images,
     /// Hands over what takes effect at the end of a `WAIT` block.
     pub delivery: Arc<Delivery>,
+    /// Knows the secrets.
+    pub secrets: Arc<Secrets>,
+    /// Knows the sockets.
+    pub sockets: Arc<Sockets>,
     /// What the command line says about outputs.
     pub mode: OutputMode,
     /// Each image and platform once.
@@ -41,7 +46,7 @@ pub struct Running {
 
 impl Running {
     async fn capture(&self, step: StepId, file: &str) -> Result<Vec<u8>, EngineError> {
-        let state = self.executor.lowering().capture(step);
+        let state = self.executor.capture(step).await?;
         let solved = self.executor.solve(&state).await?;
         self.executor.build().await?.read_file(&solved, file).await
     }
@@ -91,6 +96,28 @@ impl Probe for Running {
             })
             .await
             .map(Answer::Known)
+    }
+
+    async fn secret(&self, name: &SecretName) -> Result<Answer<bool>, Box<Diagnostic>> {
+        self.secrets.promise(name).await.map(Answer::Known)
+    }
+
+    async fn agent(&self, id: &str) -> Result<(), Box<Diagnostic>> {
+        match self.sockets.find(id) {
+            Some(_) => Ok(()),
+            None => Err(Box::new(no_agent(id))),
+        }
+    }
+
+    async fn privileged(&self) -> Result<(), Box<Diagnostic>> {
+        self.executor
+            .require_privileged()
+            .await
+            .map_err(|error| match error {
+                // No step failed: the statement is what is told of.
+                EngineError::Privileged { .. } => Box::new(engine_diagnostic(error)),
+                error => self.failed(error),
+            })
     }
 
     fn ready(&self, step: StepId) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use crate::{
-    base::{Platform, Secret},
+    base::{Platform, Secret, SecretBytes},
     graph::reference::{ArtifactRef, TargetRef},
     oci::settings::RegistrySettings,
     syntax::dialect::Feature,
@@ -51,7 +51,7 @@ pub struct BuildRequest {
     /// Names of the options of the command line, to tell them from arguments.
     pub options: Vec<String>,
     /// Secrets by name.
-    pub secrets: HashMap<String, Secret>,
+    pub secrets: HashMap<String, SecretBytes>,
     /// `--push`.
     pub push: bool,
     /// `--no-output`.

@@ -19,6 +19,8 @@ pub struct Label {
     pub platform: Option<String>,
     /// The statement.
     pub at: Option<Location>,
+    /// Whether people see its output without the name of the target in front.
+    pub raw_output: bool,
 }
 
 /// How a step goes on.

@@ -11,7 +11,10 @@ use std::{
 
 use super::{
     ledger::{Ledger, OutputKind, OutputMode, Reason, Settled, Verdict},
-    plan::{CopyFiles, CopyItem, Keep, Network, Plan, Run, StepId, StepOp},
+    plan::{
+        Access, CopyFiles, CopyItem, Keep, Mount, MountKind, Network, Plan, Run, Sharing, StepId,
+        StepOp,
+    },
 };
 use crate::base::Digest;
 
@@ -167,8 +170,66 @@ fn run(run: &Run, n: &Numbers) -> String {
     if run.network == Network::None {
         text.push_str(" no-network");
     }
+    if run.privileged {
+        text.push_str(" privileged");
+    }
     for (name, address) in &run.hosts {
         let _ = write!(text, " host {name}={address}");
+    }
+    for secret in &run.secret_env {
+        let _ = write!(text, " secret {}={}", secret.name, secret.id);
+        if secret.optional {
+            text.push('?');
+        }
+    }
+    for place in &run.mounts {
+        let _ = write!(text, " {}", mount(place, n));
+    }
+    text
+}
+
+/// `cache /root/.npm npm`, `secret /run/secrets/key key 444 ro`.
+fn mount(mount: &Mount, n: &Numbers) -> String {
+    let access = |access: &Access, default: u32| {
+        let mut text = String::new();
+        if access.mode != default {
+            let _ = write!(text, " mode {:o}", access.mode);
+        }
+        if (access.uid, access.gid) != (0, 0) {
+            let _ = write!(text, " owner {}:{}", access.uid, access.gid);
+        }
+        text
+    };
+    let target = &mount.target;
+    let mut text = match &mount.kind {
+        MountKind::Cache {
+            id,
+            sharing,
+            access: directory,
+        } => {
+            let sharing = match sharing {
+                Sharing::Locked => "",
+                Sharing::Shared => " shared",
+                Sharing::Private => " private",
+            };
+            format!("cache {target} {id}{sharing}{}", access(directory, 0o644))
+        }
+        MountKind::Tmpfs => format!("tmpfs {target}"),
+        MountKind::Secret {
+            id,
+            access: file,
+            optional,
+        } => {
+            let optional = if *optional { "?" } else { "" };
+            format!("secret {target} {id}{optional}{}", access(file, 0o444))
+        }
+        MountKind::Ssh { id, access: socket } => {
+            format!("ssh {target} {id}{}", access(socket, 0o666))
+        }
+        MountKind::Files { from, source } => format!("mount {target} {}:{source}", n[from]),
+    };
+    if mount.read_only && !matches!(mount.kind, MountKind::Secret { .. }) {
+        text.push_str(" ro");
     }
     text
 }

@@ -9,7 +9,7 @@ use super::{
     probe::Answer,
 };
 use crate::{
-    graph::plan::{Keep, StepId, StepOp},
+    graph::plan::{Keep, StepId},
     syntax::{
         ast::{Block, Branch, Command, If, Keyword, Statement},
         dialect::Feature,
@@ -248,7 +248,6 @@ impl Exec {
     }
 
     async fn exit_status(&mut self, command: &Command) -> Result<Condition> {
-        commands::run::refuse_flags(command)?;
         // A JSON list by accident is still meant for the shell.
         let script = match &command.exec {
             Some(words) => words.join(" "),
@@ -263,9 +262,10 @@ impl Exec {
         {
             return Ok(Condition::Known(known));
         }
+        let options = self.run_options(command).await?;
         let mut run = self.run_step(on, super::expand::shell(&script), Keep::ExitStatus);
-        run.no_cache = self.switch(command, "no-cache").await?;
-        let step = self.push(StepOp::Run(Box::new(run)));
+        self.apply(&options, &mut run).await?;
+        let step = self.push_run(run, &options);
         Ok(match self.session.probe.exit_status(step).await? {
             Answer::Known(status) => {
                 if script.trim_start().starts_with("[[") && status == 127 {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{exec::Exec, project::Loaded, value::Value};
 use crate::{
-    base::Platform,
+    base::{Digest, Platform},
     git::{Metadata, repository, scrubbed},
+    graph::reference::clean,
     syntax::{builtins::is_provided, dialect::Feature},
 };
 
@@ -107,6 +108,28 @@ impl Exec {
             "EARTHLY_SOURCE_DATE_EPOCH" => git.committer_time.clone(),
             _ => String::new(),
         }
+    }
+}
+
+impl Exec {
+    /// The name of a cache on the engine: the one that was given, or one that only this target uses for this path.
+    pub async fn cache_id(&self, id: Option<&str>, path: &str) -> String {
+        if let Some(id) = id.filter(|_| self.has(Feature::GlobalCache)) {
+            return id.to_owned();
+        }
+        let git = self.session.git(&self.home.dir).await;
+        let mut canonical = Canonical::of(&self.home, &git);
+        // Without a repository the place is relative to wherever bld is called, and would mean two projects' caches.
+        if canonical.tag.is_empty() {
+            canonical.place = self.home.dir.display().to_string();
+        }
+        let owner = format!("{}+{}", canonical.project(false), self.target);
+        let digest = Digest::of(owner.as_bytes());
+        format!(
+            "/run/cache/{}/{}",
+            digest.hex(),
+            clean(path).trim_start_matches('/')
+        )
     }
 }
 

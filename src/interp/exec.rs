@@ -112,6 +112,11 @@ impl Exec {
 
     /// Appends a step with a text of its own.
     pub fn push_named(&self, op: StepOp, text: String) -> StepId {
+        self.push_labelled(op, text, false)
+    }
+
+    /// Appends a step; with `raw_output` what it prints stands by itself.
+    pub fn push_labelled(&self, op: StepOp, text: String, raw_output: bool) -> StepId {
         let platform = self.state.current.platform.clone();
         let shown = (platform != self.session.request.native).then(|| platform.to_string());
         self.session.plan.push(Step {
@@ -122,6 +127,7 @@ impl Exec {
                 text,
                 platform: shown,
                 at: Some(self.at.clone()),
+                raw_output,
             }),
         })
     }

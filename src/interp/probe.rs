@@ -36,6 +36,34 @@ pub struct BaseImage {
     pub config: ImageConfig,
 }
 
+/// A secret by what it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SecretName {
+    /// One that somebody gave.
+    User {
+        /// Its name.
+        name: String,
+        /// What `PROJECT` says in the file that asks for it; only a program that looks secrets up cares.
+        project: Option<String>,
+    },
+    /// A part of the credentials for AWS: the variable that it is usually in.
+    Aws(&'static str),
+}
+
+impl SecretName {
+    /// The name under which steps have it and an engine asks for it.
+    pub fn id(&self) -> String {
+        match self {
+            Self::User {
+                name,
+                project: Some(project),
+            } => format!("{name}@{project}"),
+            Self::User { name, .. } => name.clone(),
+            Self::Aws(variable) => format!("aws:{variable}"),
+        }
+    }
+}
+
 /// The answers.
 #[async_trait]
 pub trait Probe: Send + Sync {
@@ -51,6 +79,23 @@ pub trait Probe: Send + Sync {
         image: &crate::oci::ImageRef,
         platform: &Platform,
     ) -> Result<Answer<BaseImage>, Box<Diagnostic>>;
+
+    /// Whether there is a secret. Steps may ask for those alone that were asked for here.
+    async fn secret(&self, name: &SecretName) -> Result<Answer<bool>, Box<Diagnostic>> {
+        let _ = name;
+        Ok(Answer::Undecided)
+    }
+
+    /// An error if there is no SSH agent of this name.
+    async fn agent(&self, id: &str) -> Result<(), Box<Diagnostic>> {
+        let _ = id;
+        Ok(())
+    }
+
+    /// An error if the engine gives no command all privileges.
+    async fn privileged(&self) -> Result<(), Box<Diagnostic>> {
+        Ok(())
+    }
 
     /// Says that everything up to this step will be needed, so that it may be executed while others are still being
     /// interpreted. Must not wait.

@@ -41,6 +41,8 @@ pub struct Request {
     pub args: Vec<(String, String)>,
     /// `--push`.
     pub push: bool,
+    /// `--allow-privileged`.
+    pub allow_privileged: bool,
     /// `--ci`, for the builtin argument.
     pub ci: bool,
     /// `--platform`.
@@ -70,6 +72,7 @@ impl Request {
             file: None,
             args: Vec::new(),
             push: false,
+            allow_privileged: false,
             ci: false,
             platform: None,
             native: Platform::host(),

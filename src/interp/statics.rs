@@ -13,6 +13,8 @@ use crate::{
 pub(crate) struct Statics {
     /// Every name that an `ARG` declares anywhere.
     pub arg_names: BTreeSet<String>,
+    /// What `PROJECT` says: `organisation/project`.
+    pub project: Option<String>,
     recipes: BTreeMap<String, Facts>,
 }
 
@@ -31,6 +33,11 @@ impl Statics {
     /// Looks at every statement once.
     pub fn of(file: &BuildFile) -> Self {
         let mut statics = Self::default();
+        file.base.walk_commands(&mut |command| {
+            if command.keyword == Keyword::Project {
+                statics.project = command.args.first().map(|word| word.text.clone());
+            }
+        });
         let bodies = file.recipes.iter().map(|r| (r.name.as_str(), &r.body));
         for (name, body) in bodies.chain([(BASE, &file.base)]) {
             let mut facts = Facts::default();

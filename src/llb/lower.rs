@@ -5,13 +5,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use super::{
     CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, Owner, Principal, State,
     exec::{self, Access, CacheSharing, SecretEnv, Security},
-    image_with,
+    image_with, secrets,
     source::ResolveMode,
 };
 use crate::{
@@ -42,6 +42,7 @@ pub struct Lowering {
     nonce: Nonce,
     pull: bool,
     no_cache: bool,
+    secret_env: OnceLock<bool>,
     lowered: Mutex<HashMap<StepId, Lowered>>,
 }
 
@@ -60,8 +61,15 @@ impl Lowering {
             nonce: Nonce::random(),
             pull,
             no_cache,
+            secret_env: OnceLock::new(),
             lowered: Mutex::default(),
         }
+    }
+
+    /// Says whether the engine puts secrets into environments itself. Counts if it is said before anything is lowered;
+    /// otherwise the command's shell does it, which works everywhere where there is one.
+    pub fn secret_env(&self, native: bool) {
+        let _ = self.secret_env.set(native);
     }
 
     /// The file system that a step gives.
@@ -161,10 +169,15 @@ impl Lowering {
             Keep::ExitStatus => Some(STATUS_SCRIPT),
             Keep::Output => Some(OUTPUT_SCRIPT),
         };
+        let native = self.secret_env.get().copied().unwrap_or_default();
         let wrapper = script
             .into_iter()
             .flat_map(|script| ["/bin/sh", "-c", script, "sh"]);
-        let args = wrapper.map(str::to_owned).chain(run.args.iter().cloned());
+        let mut args: Vec<String> = wrapper.map(str::to_owned).collect();
+        if !native {
+            args.extend(secrets::exported(run));
+        }
+        args.extend(run.args.iter().cloned());
         let mut exec = Exec::new(on, args)
             .env(run.env.iter().cloned())
             .cwd(&run.cwd)
@@ -177,9 +190,9 @@ impl Lowering {
         if run.privileged {
             exec = exec.security(Security::Insecure);
         }
-        for secret in &run.secret_env {
+        for secret in run.secret_env.iter().filter(|_| native) {
             exec = exec.secret_env(SecretEnv {
-                id: secret.id.clone(),
+                id: format!("{}{}", secrets::AS_VARIABLE, secret.id),
                 name: secret.name.clone(),
                 optional: secret.optional,
             });
@@ -358,6 +371,7 @@ fn own_label(text: &str) -> Arc<Label> {
         text: text.to_owned(),
         platform: None,
         at: None,
+        raw_output: false,
     })
 }
 

@@ -9,7 +9,7 @@
 //! ```
 //! use bld::{base::Platform, events::Label, llb::{CopyFile, Exec, FileOp, Local, Mount, Nonce, image}};
 //! # use std::sync::Arc;
-//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None });
+//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None, raw_output: false });
 //! let linux: Platform = "linux/amd64".parse().unwrap();
 //! let base = image("docker.io/library/busybox:1.36", &linux, label("FROM busybox:1.36"));
 //! // A command whose file system is kept.
@@ -41,6 +41,7 @@ pub mod file;
 mod golden;
 pub mod lower;
 pub mod merge;
+pub mod secrets;
 pub mod source;
 pub mod vertex;
 
@@ -69,6 +70,7 @@ pub(crate) mod tests_support {
             text: text.to_owned(),
             platform: None,
             at: None,
+            raw_output: false,
         })
     }
 }

@@ -82,7 +82,7 @@ pub fn resolve(
         git_username: args.git_username.clone(),
         git_password: args.git_password.clone().map(Secret::new),
         git_lfs_pull_include: args.git_lfs_pull_include.clone(),
-        ssh_auth_sock: args.ssh_auth_sock.clone(),
+        ssh_auth_sock: args.ssh_auth_sock.clone().or_else(|| agent(environment)),
         engine: engine(args, &config),
         registries: config.registries,
         cache_dir: cache_dir(environment),
@@ -95,6 +95,12 @@ pub fn resolve(
         cwd,
     };
     Ok((request, remarks))
+}
+
+/// The SSH agent of the user's session.
+fn agent(environment: &Environment) -> Option<PathBuf> {
+    let socket = environment.get("SSH_AUTH_SOCK")?;
+    (!socket.is_empty()).then(|| PathBuf::from(socket))
 }
 
 /// Typed before configured, and in each `--engine` before the reference's name for it.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    base::Secret,
+    base::SecretBytes,
     cli::{args::BuildArgs, env_vars::Environment, variable_files},
     diag::Diagnostic,
 };
@@ -17,10 +17,13 @@ pub(super) fn secrets(
     args: &BuildArgs,
     cwd: &Path,
     environment: &Environment,
-) -> Result<HashMap<String, Secret>, Diagnostic> {
+) -> Result<HashMap<String, SecretBytes>, Diagnostic> {
     let mut secrets = HashMap::new();
-    let mut add = |key: String, value: String| {
-        if secrets.insert(key.clone(), Secret::new(value)).is_some() {
+    let mut add = |key: String, value: Vec<u8>| {
+        if secrets
+            .insert(key.clone(), SecretBytes::new(value))
+            .is_some()
+        {
             return Err(usage(format!("the secret `{key}` is given twice"))
                 .hint("give it once: by `--secret`, by `--secret-file` or in the `.secret` file"));
         }
@@ -32,7 +35,7 @@ pub(super) fn secrets(
             usage("a `--secret` has no value, and no environment variable of its name is set")
                 .hint("write `--secret NAME=value`, or set the variable; in `BLD_SECRETS` values must not contain commas")
         })?;
-        add(key, value)?;
+        add(key, value.into_bytes())?;
     }
     for secret in &args.secret_file {
         let Some((key, path)) = secret.split_once('=') else {
@@ -40,7 +43,7 @@ pub(super) fn secrets(
                 .hint("write `--secret-file KEY=path`"));
         };
         let path = home(path, environment);
-        let value = std::fs::read_to_string(&path).map_err(|e| {
+        let value = std::fs::read(&path).map_err(|e| {
             usage(format!(
                 "cannot read the secret file `{}`: {e}",
                 path.display()
@@ -51,7 +54,7 @@ pub(super) fn secrets(
     let file =
         variable_files::read(args.secret_file_path.as_deref(), cwd, ".secret").map_err(|e| *e)?;
     for (key, value) in file {
-        add(key, value)?;
+        add(key, value.into_bytes())?;
     }
     Ok(secrets)
 }

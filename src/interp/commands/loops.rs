@@ -1,9 +1,8 @@
 //! `FOR` and `WAIT` (language specification, 4.13, 4.19).
 
-use super::run::refuse_flags;
 use crate::{
+    graph::StepId,
     graph::plan::Keep,
-    graph::{StepId, plan::StepOp},
     interp::{
         error::{self, Result},
         exec::Exec,
@@ -44,7 +43,6 @@ impl Exec {
         if words.len() < 3 || words[1].text != "IN" {
             return Err(error::for_shape());
         }
-        refuse_flags(opener)?;
         let name = words[0].text.clone();
         if self.frame().lets.contains_key(&name) {
             return Err(error::for_hidden(&name));
@@ -72,9 +70,10 @@ impl Exec {
             return Ok(Items::Known(split(&printed, separators)));
         }
         let script = format!("echo {words}");
+        let options = self.run_options(opener).await?;
         let mut run = self.run_step(on, shell(&script), Keep::Output);
-        run.no_cache = self.switch(opener, "no-cache").await?;
-        let step = self.push(StepOp::Run(Box::new(run)));
+        self.apply(&options, &mut run).await?;
+        let step = self.push_run(run, &options);
         match self.session.probe.output(step).await? {
             Answer::Known(captured) if captured.status != 0 => Err(error::shell_out_failed(
                 &script,

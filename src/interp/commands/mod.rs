@@ -11,6 +11,8 @@ pub(crate) mod healthcheck;
 pub(crate) mod host;
 pub(crate) mod import;
 pub(crate) mod loops;
+pub(crate) mod mount;
+pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod save_artifact;
 pub(crate) mod save_image;

@@ -3,53 +3,22 @@
 use crate::{
     graph::{
         ledger::{OutputKind, PushCommand},
-        plan::{Keep, Network, StepOp},
+        plan::Keep,
     },
     interp::{
         error::{self, Result},
         exec::Exec,
         expand::{How, shell},
     },
-    syntax::{
-        ast::{Command, Keyword},
-        truth,
-    },
+    syntax::ast::{Command, Keyword},
 };
 
-/// Flags that this version reads and does not execute.
-const NOT_YET: &[&str] = &[
-    "secret",
-    "mount",
-    "ssh",
-    "privileged",
-    "interactive",
-    "interactive-keep",
-    "aws",
-    "oidc",
-    "raw-output",
-];
-
-/// Refuses the flags that are not executed yet; none is ever skipped in silence.
-pub(crate) fn refuse_flags(command: &Command) -> Result<()> {
-    for flag in &command.flags {
-        // A switch may say that it is off; a secret or a mount may be called `0`.
-        let switch = !matches!(flag.name, "secret" | "mount");
-        let off = switch
-            && flag
-                .value
-                .as_ref()
-                .is_some_and(|v| truth(&v.text) == Some(false));
-        if NOT_YET.contains(&flag.name) && !off {
-            let what = format!("{} --{}", command.keyword.text(), flag.name);
-            return Err(error::not_yet(&what));
-        }
-    }
-    Ok(())
-}
-
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
-    refuse_flags(command)?;
     let fs = exec.fs("RUN")?;
+    let options = exec.run_options(command).await?;
+    if options.interactive.is_some() {
+        return Err(error::not_yet("RUN --interactive"));
+    }
     let push = exec.switch(command, "push").await?;
     if !push && exec.state.after_push {
         return Err(error::after_push());
@@ -60,15 +29,18 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         _ => fs,
     };
     let mut run = exec.run_step(on, args, Keep::FileSystem);
-    run.no_cache = push || exec.switch(command, "no-cache").await?;
-    run.network = network(command)?;
-    let op = StepOp::Run(Box::new(run));
+    run.no_cache = push;
     if !push {
-        exec.state.fs = Some(exec.push(op));
+        exec.apply(&options, &mut run).await?;
+        exec.state.fs = Some(exec.push_run(run, &options));
         return Ok(());
     }
-    let counts = exec.session.request.push && exec.chain;
-    let step = counts.then(|| exec.push(op));
+    let mut step = None;
+    // What is not pushed needs no secret either.
+    if exec.session.request.push && exec.chain {
+        exec.apply(&options, &mut run).await?;
+        step = Some(exec.push_run(run, &options));
+    }
     exec.output(OutputKind::Push(PushCommand {
         text: command.shell_text(),
         step,
@@ -120,12 +92,4 @@ async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
         Some(words) => words.clone(),
         None => shell(&command.shell_text()),
     })
-}
-
-fn network(command: &Command) -> Result<Network> {
-    match command.flag("network").and_then(|f| f.value.as_ref()) {
-        None => Ok(Network::Default),
-        Some(word) if word.text == "none" => Ok(Network::None),
-        Some(word) => Err(error::network(&word.text)),
-    }
 }

@@ -9,14 +9,15 @@ mod copy;
 mod files;
 mod from;
 mod general;
+mod options;
 mod references;
 mod run;
 mod save;
 mod variables;
 
 pub(crate) use self::{
-    blocks::*, config::*, copy::*, files::*, from::*, general::*, references::*, run::*, save::*,
-    variables::*,
+    blocks::*, config::*, copy::*, files::*, from::*, general::*, options::*, references::*,
+    run::*, save::*, variables::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};

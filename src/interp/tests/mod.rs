@@ -4,6 +4,7 @@ mod args;
 mod blocks;
 mod copying;
 mod functions;
+mod options;
 mod outputs;
 mod targets;
 mod undecided;
