@@ -39,6 +39,7 @@ fn main(
         typed,
         mut front,
         target,
+        command,
     } = split(argv);
     let remarks = commands::settings_file(&front, &mut environment)?;
     let options = env_vars::options(&environment, &typed)
@@ -51,7 +52,7 @@ fn main(
         .unwrap_or(false);
     let cli = match args::parse(&front, hidden) {
         Ok(cli) => cli,
-        Err(error) => return help_or_problem(&error),
+        Err(error) => return help_or_problem(&error, command),
     };
     printer::diagnostics(&remarks, streams);
     match cli.command {
@@ -66,6 +67,9 @@ fn main(
         Some(Command::Plan(args)) => {
             commands::plan(&args, &cli.build, &target, environment, streams)
         }
+        Some(Command::Ls(args)) => commands::ls(&args, &cli.build, streams),
+        Some(Command::Doc(args)) => commands::doc(&args, &cli.build, streams),
+        Some(Command::Config(args)) => commands::config(&args, &cli.build, &environment, streams),
         Some(Command::Debug(args)) => commands::debug(&args, streams),
     }
 }
@@ -75,7 +79,7 @@ fn help() {
 }
 
 /// `--help` and `--version` are data; everything else is a mistake, told in the house's form.
-fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
+fn help_or_problem(error: &clap::Error, command: Option<&str>) -> Result<Exit, Box<Diagnostic>> {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -91,6 +95,9 @@ fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
     let arg = text(ContextKind::InvalidArg).unwrap_or_default();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let message = match error.kind() {
+        ErrorKind::UnknownArgument if !arg.starts_with('-') => {
+            format!("`{arg}` is a word too many")
+        }
         ErrorKind::UnknownArgument => format!("unknown flag `{arg}`"),
         ErrorKind::InvalidValue if value.is_empty() => format!("`{arg}` needs a value"),
         ErrorKind::InvalidValue => format!("`{value}` is no value for `{arg}`"),
@@ -112,5 +119,9 @@ fn help_or_problem(error: &clap::Error) -> Result<Exit, Box<Diagnostic>> {
     if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) {
         problem = problem.hint(format!("it can be {}", crate::diag::words::either(valid)));
     }
-    Err(Box::new(problem.hint("`bld --help` lists every option")))
+    let help = match command {
+        Some(command) => format!("`bld {command} --help` tells more"),
+        None => "`bld --help` lists every option".to_owned(),
+    };
+    Err(Box::new(problem.hint(help)))
 }

@@ -11,6 +11,8 @@ pub struct Split {
     pub front: Vec<String>,
     /// The reference and what follows; empty where a command of bld was given that takes none.
     pub target: Vec<String>,
+    /// The command of bld.
+    pub command: Option<&'static str>,
 }
 
 /// Cuts the line in front of the reference. Options are accepted with one or two dashes. A command of bld takes options of
@@ -19,7 +21,7 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
     let mut words = argv.into_iter();
     let mut front: Vec<String> = words.next().into_iter().collect();
     let root = args::table();
-    let mut command: Option<&clap::Command> = None;
+    let mut command: Option<&'static clap::Command> = None;
     let mut own: Vec<String> = Vec::new();
     let mut typed: Vec<String> = Vec::new();
     let mut rest = words.peekable();
@@ -44,6 +46,7 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
                         typed,
                         front,
                         target,
+                        command: None,
                     };
                 }
             }
@@ -65,21 +68,20 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
         }
     }
     front.extend(own);
-    match command.map(clap::Command::get_name) {
-        // The other commands know their own words.
+    let command = command.map(clap::Command::get_name);
+    // The other commands know their own words.
+    let target = match command {
         Some(name) if name != "plan" => {
             front.extend(rest);
-            Split {
-                typed,
-                front,
-                target: Vec::new(),
-            }
+            Vec::new()
         }
-        _ => Split {
-            typed,
-            front,
-            target: rest.collect(),
-        },
+        _ => rest.collect(),
+    };
+    Split {
+        typed,
+        front,
+        target,
+        command,
     }
 }
 
@@ -87,7 +89,10 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
 fn knows(command: &clap::Command, word: &str) -> bool {
     let bare = word.trim_start_matches('-');
     let name = bare.split('=').next().unwrap_or(bare);
-    matches!(name, "help" | "h") || command.get_arguments().any(|a| a.get_long() == Some(name))
+    let long = command.get_arguments().any(|a| a.get_long() == Some(name));
+    let short = |c| command.get_arguments().any(|a| a.get_short() == Some(c));
+    let shorts = word.len() == bare.len() + 1 && !bare.is_empty() && bare.chars().all(short);
+    matches!(name, "help" | "h") || long || shorts
 }
 
 /// The option as clap knows it, and whether the next word is its value.
@@ -174,6 +179,10 @@ mod tests {
                 "bld -f x --platform linux/arm64 plan --json".into(),
                 "+t".into()
             )
+        );
+        assert_eq!(
+            cut("bld -l ls -la ."),
+            ("bld -l ls -la .".into(), String::new())
         );
         assert_eq!(
             cut("bld debug ast --source-map x"),

@@ -17,6 +17,7 @@ mod expand;
 mod fork;
 mod host;
 mod ignore;
+pub mod manual;
 mod owner;
 mod posix;
 pub mod probe;

@@ -1,4 +1,6 @@
 //! The command line and the commands that run no step. No daemon is needed here.
 
+mod config;
+mod ls_and_doc;
 mod options;
 mod plan_and_check;

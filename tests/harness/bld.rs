@@ -80,6 +80,11 @@ impl Bld {
         self.cwd.join(name)
     }
 
+    /// The home directory.
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
     /// A file of the project as text.
     #[track_caller]
     pub fn read(&self, name: &str) -> String {

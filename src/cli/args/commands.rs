@@ -11,6 +11,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Show the steps and outputs of a target, without running a step
     Plan(PlanArgs),
+    /// List the targets of a build file
+    Ls(LsArgs),
+    /// Show the documentation of targets and functions: the comments above them
+    Doc(DocArgs),
+    /// Show or change a key of the config file
+    Config(ConfigArgs),
     /// Insights into how bld reads a file
     #[command(hide = true)]
     Debug(DebugArgs),
@@ -38,6 +44,62 @@ pub struct PlanArgs {
     /// Ask no registry: what needs one stays undecided
     #[arg(long)]
     pub offline: bool,
+}
+
+/// Arguments of `bld ls`.
+#[derive(Debug, clap::Args)]
+pub struct LsArgs {
+    /// A directory with a build file, or the build file itself
+    pub path: Option<String>,
+
+    /// Also list the arguments of each target
+    #[arg(long, short = 'a')]
+    pub args: bool,
+
+    /// Put the path in front of each target, as it has to be typed
+    #[arg(long, short = 'l')]
+    pub long: bool,
+}
+
+/// Arguments of `bld doc`.
+#[derive(Debug, clap::Args)]
+pub struct DocArgs {
+    /// A directory, or one target or function: `+target`, `./dir+target`
+    pub reference: Option<String>,
+
+    /// Show arguments, artifacts and images of every target, too
+    #[arg(long, short = 'l')]
+    pub long: bool,
+}
+
+/// Arguments of `bld config`.
+///
+///   bld config global.engine tcp://builder:2375       set a key
+///   bld config 'git."example.com".auth' ssh           a name with dots is quoted
+///   bld config git '{example.com: {auth: ssh}}'       values are YAML
+///   bld config global.engine --delete                 take a key away
+///   bld config global.engine --help                   what a key is for
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, disable_help_flag = true)]
+pub struct ConfigArgs {
+    /// The key: its sections and its name, with dots in between
+    pub key: Option<String>,
+
+    /// The new value, as YAML
+    #[arg(allow_hyphen_values = true)]
+    pub value: Option<String>,
+
+    /// Take the key away
+    #[arg(long, conflicts_with = "value")]
+    pub delete: bool,
+
+    /// Print the file as it would be, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// What the key is for; without a key, this help
+    #[arg(long, short = 'h')]
+    pub help: bool,
 }
 
 /// Arguments of `bld debug`.

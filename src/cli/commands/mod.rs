@@ -2,19 +2,58 @@
 
 mod build;
 mod check;
+mod config;
 mod debug;
+mod doc;
+mod ls;
 mod plan;
 
 pub use build::build;
 pub use check::check;
+pub use config::config;
 pub use debug::debug;
+pub use doc::doc;
+pub use ls::ls;
 pub use plan::plan;
 
 use std::path::Path;
 
-use crate::{cli::variable_files, diag::Diagnostic};
+use crate::{
+    cli::variable_files,
+    diag::Diagnostic,
+    interp::manual::{self, Manual, ManualRequest},
+};
 
-use super::env_vars::{Environment, PREFIXES};
+use super::{
+    args::BuildArgs,
+    env_vars::{Environment, PREFIXES},
+    settings,
+};
+
+/// A mistake on the command line.
+fn usage(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("usage", message)
+}
+
+/// Where the user is.
+fn working_directory() -> Result<std::path::PathBuf, Diagnostic> {
+    std::env::current_dir().map_err(|e| usage(format!("cannot find the working directory: {e}")))
+}
+
+/// The build file that `bld ls` or `bld doc` is about, and the one item that is asked for.
+fn manual_of(text: &str, build: &BuildArgs) -> Result<(Manual, Option<String>), Vec<Diagnostic>> {
+    let (mut place, name) = manual::place_and_name(text)?;
+    if let (true, Some(file)) = (place.is_empty(), &build.file) {
+        place = file.display().to_string();
+    }
+    let request = ManualRequest {
+        cwd: working_directory().map_err(|problem| vec![problem])?,
+        place,
+        features: settings::features(&build.version_flag_overrides)
+            .map_err(|problem| vec![problem])?,
+    };
+    Ok((manual::manual(&request)?, name))
+}
 
 /// Puts the settings file (`.env`) beneath the environment, and remarks what in it has no effect.
 pub fn settings_file(

@@ -42,9 +42,6 @@ pub(super) fn goal<'a>(
 
 /// Commands of the reference that a later version has.
 const LATER: &[&str] = &[
-    "ls",
-    "doc",
-    "config",
     "prune",
     "bootstrap",
     "init",

@@ -27,13 +27,17 @@ use crate::{
 };
 
 /// The words of the command.
-struct Words<'a> {
-    src: &'a Word,
-    dst: Option<&'a Word>,
-    local: Option<&'a Word>,
+pub(crate) struct Words<'a> {
+    /// What is saved.
+    pub src: &'a Word,
+    /// Its name among the artifacts.
+    pub dst: Option<&'a Word>,
+    /// Where it goes on the host.
+    pub local: Option<&'a Word>,
 }
 
-fn words(command: &Command) -> Result<Words<'_>> {
+/// Tells the words of the command apart.
+pub(crate) fn words(command: &Command) -> Result<Words<'_>> {
     let words: Vec<&Word> = command.args.iter().collect();
     let is_local = |a: &Word, b: &Word| a.text == "AS" && b.text == "LOCAL";
     match words.as_slice() {

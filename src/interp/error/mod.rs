@@ -9,6 +9,7 @@ mod copy;
 mod files;
 mod from;
 mod general;
+mod manual;
 mod options;
 mod references;
 mod run;
@@ -16,8 +17,8 @@ mod save;
 mod variables;
 
 pub(crate) use self::{
-    blocks::*, config::*, copy::*, files::*, from::*, general::*, options::*, references::*,
-    run::*, save::*, variables::*,
+    blocks::*, config::*, copy::*, files::*, from::*, general::*, manual::*, options::*,
+    references::*, run::*, save::*, variables::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};
