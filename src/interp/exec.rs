@@ -240,14 +240,16 @@ impl Exec {
         kind: LinkKind,
     ) -> Result<Option<Arc<Finished>>> {
         match self.reach(start, kind)? {
-            Some((entry, edge)) => {
-                let outcome = entry.outcome().await;
-                drop(edge);
-                let finished = outcome.map_err(|f| f.called_from(&self.at))?;
-                Ok(Some(finished))
-            }
+            Some((entry, edge)) => Ok(Some(self.finished(&entry, edge).await?)),
             None => Ok(None),
         }
+    }
+
+    /// Waits for the end of a target that was reached.
+    pub async fn finished(&self, entry: &Entry, edge: Edge) -> Result<Arc<Finished>> {
+        let outcome = entry.outcome().await;
+        drop(edge);
+        outcome.map_err(|f| f.called_from(&self.at))
     }
 
     /// Waits for everything that `BUILD` started since the mark; the first failure ends the waiting.

@@ -32,6 +32,7 @@ mod target;
 mod tests;
 mod value;
 mod visits;
+mod wildcard;
 
 pub use builtins::COMPATIBLE_VERSION;
 pub use check::{CheckRequest, Checked, check};

@@ -17,6 +17,7 @@ use super::{
     call::is_reference,
     error::{self, Failure},
     project::{BASE, Project},
+    wildcard,
 };
 use crate::{
     diag::{Diagnostic, Location},
@@ -369,6 +370,39 @@ impl Check {
         }
     }
 
+    /// The build files of all directories that a pattern matches; those without the target are passed over.
+    fn pattern(&mut self, here: &Here<'_>, pattern: &str, name: &str, text: &str, at: &Location) {
+        if pattern.contains("**") {
+            self.found
+                .extend(error::globstar(text).at(at).into_diagnostics());
+            return;
+        }
+        let mut any = false;
+        for to in wildcard::directories(here.dir, self.home.as_deref(), pattern) {
+            let Some(dir) = self.directory(here.dir, &to) else {
+                continue;
+            };
+            if self.project.find(&dir, text).is_err() {
+                continue;
+            }
+            let Some((path, file)) = self.try_open(&dir, text, at) else {
+                any = true;
+                continue;
+            };
+            if file.target(name).is_some() || name == BASE {
+                any = true;
+                if let Some(from) = here.always {
+                    let to = (path, name.to_owned());
+                    self.links.add(from.clone(), to, Some(at.clone()));
+                }
+            }
+        }
+        if !any {
+            self.found
+                .extend(error::no_match(text).at(at).into_diagnostics());
+        }
+    }
+
     fn look_up(
         &mut self,
         here: &Here<'_>,
@@ -381,7 +415,10 @@ impl Check {
         let at = Location::new(&here.file.source, word.span);
         let dir = match place {
             Place::Here => None,
-            Place::Local(to) if to.contains('*') => return,
+            Place::Local(to) if to.contains('*') && !function => {
+                self.pattern(here, to, name, text, &at);
+                return;
+            }
             Place::Local(to) => match self.directory(here.dir, to) {
                 Some(dir) => Some(dir),
                 None => return,

@@ -102,3 +102,21 @@ fn the_name_of_an_image_is_read_before_anything_is_fetched() {
     let text = "VERSION 0.8\nFROM a/Upper\nt:\n  FROM ok:1.0\nu:\n  FROM $x\nv:\n  FROM scratch\n";
     insta::assert_snapshot!(checked(&[("Buildfile", text)]), @"Buildfile:2:6: invalid image name `a/Upper`: repository `a/Upper` must be lower case");
 }
+
+#[test]
+fn the_directories_of_a_pattern_are_looked_into() {
+    insta::assert_snapshot!(checked(&[
+        ("Buildfile", "VERSION --wildcard-builds 0.8\nFROM alpine\nt:\n  BUILD ./lib/*+t\n  BUILD ./lib/*+none\n  BUILD ./no/*+t\n  BUILD ./**/x+t\n"),
+        ("lib/a/Earthfile", "VERSION 0.8\nFROM alpine\nt:\n  RUN --pish x\n"),
+        ("lib/b/README", ""),
+    ]), @r"
+    Buildfile:5:9: no matching targets found for pattern `./lib/*+none`
+      hint: a directory matches if it has a build file with a target `none`
+    Buildfile:6:9: no matching targets found for pattern `./no/*+t`
+      hint: a directory matches if it has a build file with a target `t`
+    Buildfile:7:9: `**` in `./**/x+t` is not yet supported
+      hint: `*` matches one directory; write one `*` for each level
+    lib/a/Earthfile:4:7: unknown flag `--pish` for RUN
+      hint: did you mean `--push`?
+    ");
+}

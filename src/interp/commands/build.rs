@@ -1,7 +1,7 @@
 //! `BUILD`: another target for its outputs (language specification, 4.6).
 
 use crate::{
-    graph::{ledger::LinkKind, plan::StepOp},
+    graph::{TargetRef, ledger::LinkKind, plan::StepOp},
     interp::{
         args::{BuildArg, matrix},
         error::{self, Result},
@@ -10,7 +10,7 @@ use crate::{
         scope::Vars,
         state::Current,
     },
-    syntax::ast::Command,
+    syntax::{ast::Command, dialect::Feature},
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -30,12 +30,13 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         });
         return Ok(());
     };
-    refuse_wildcard(text)?;
     let args = exec.build_args(command, words).await?;
     let target = Exec::target_ref(text).map_err(|e| e.at(&exec.place(name)))?;
     exec.note_allow_privileged(command, &target.place);
     let place = exec.place(name);
-    for (current, row) in matrix_of(&platforms, args) {
+    let targets = exec.matching(&target, Feature::WildcardBuilds);
+    let targets = targets.map_err(|e| e.at(&place))?;
+    for (target, current, row) in matrix_of(&targets, &platforms, args) {
         let start = exec.start_of(command, &target, row, current, true).await;
         let start = start.map_err(|e| e.at(&place))?;
         let at = exec.at.clone();
@@ -46,22 +47,21 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     Ok(())
 }
 
-fn refuse_wildcard(text: &str) -> Result<()> {
-    let place = text.split('+').next().unwrap_or_default();
-    if place.contains('*') {
-        return Err(error::not_yet("BUILD of a pattern"));
-    }
-    Ok(())
-}
-
-/// Every build of the matrix: platforms vary slowest.
-fn matrix_of(platforms: &[Current], args: Vec<BuildArg>) -> Vec<(Current, Vars)> {
+/// Every build of the matrix: directories of a pattern vary slowest, then platforms.
+fn matrix_of(
+    targets: &[TargetRef],
+    platforms: &[Current],
+    args: Vec<BuildArg>,
+) -> Vec<(TargetRef, Current, Vars)> {
     let rows = matrix(args);
-    let all = platforms.iter().flat_map(|platform| {
-        let rows = rows.iter().cloned();
-        rows.map(|row| (platform.clone(), row))
-    });
-    all.collect()
+    let mut all = Vec::with_capacity(targets.len() * platforms.len() * rows.len());
+    for target in targets {
+        for platform in platforms {
+            let rows = rows.iter().cloned();
+            all.extend(rows.map(|row| (target.clone(), platform.clone(), row)));
+        }
+    }
+    all
 }
 
 async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
@@ -107,8 +107,9 @@ fn early(exec: &Exec, command: &Command) -> Option<Vec<Start>> {
         return None;
     }
     let target = Exec::target_ref(text.known()?).ok()?;
-    let all = matrix_of(&platforms, args).into_iter();
-    all.map(|(current, row)| {
+    let targets = exec.matching(&target, Feature::WildcardBuilds).ok()?;
+    let all = matrix_of(&targets, &platforms, args).into_iter();
+    all.map(|(target, current, row)| {
         exec.start_now(command, &target, row, current, true)
             .ok()
             .flatten()

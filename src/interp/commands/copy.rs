@@ -18,7 +18,10 @@ use crate::{
         state::Current,
         value::Value,
     },
-    syntax::ast::{Command, Keyword, Word},
+    syntax::{
+        ast::{Command, Keyword, Word},
+        dialect::Feature,
+    },
 };
 
 /// The flags of a `COPY`, read.
@@ -189,55 +192,61 @@ fn destination(exec: &Exec, text: &str, several: bool) -> String {
     dest
 }
 
-/// Interprets the target and copies out of its artifacts.
+/// Interprets the target, or all targets of a pattern, and copies out of the artifacts.
 async fn artifact(
     exec: &mut Exec,
     command: &Command,
     source: Source,
     dest: &str,
     options: &Options,
-) -> Result<Option<CopyItem>> {
+) -> Result<Vec<CopyItem>> {
     let place = exec.place(&source.word);
     let Some(text) = source.value.known() else {
         let from = exec.push(StepOp::Undecided {
             by: source.value.decided_by(),
             why: format!("what `{}` names is not known before", source.word.text),
         });
-        return Ok(Some(item(from, "/", dest, options)));
+        return Ok(vec![item(from, "/", dest, options)]);
     };
     let artifact = match ArtifactRef::parse(text) {
         Ok(artifact) => artifact,
         Err(RefError::NoPath) => return Err(error::artifact_path_missing(text).at(&place)),
         Err(why) => return Err(error::bad_reference("artifact", text, &why).at(&place)),
     };
-    let dir = artifact.target.to_string();
-    if dir.split('+').next().unwrap_or_default().contains('*') {
-        return Err(error::not_yet("COPY of artifacts of a pattern of directories").at(&place));
-    }
     exec.note_allow_privileged(command, &artifact.target.place);
     let args = last_wins(exec.build_args(command, &source.args).await?);
-    let current = options.current.clone();
-    let start = exec
-        .start_of(command, &artifact.target, args, current, false)
-        .await
-        .map_err(|e| e.at(&place))?;
-    let Some(finished) = exec.reach_and_wait(start, LinkKind::Copy).await? else {
-        let by = exec.undecided_by;
-        let why = format!("whether `{text}` is needed again is decided by a condition");
-        let from = exec.push(StepOp::Undecided { by, why });
-        return Ok(Some(item(from, &artifact.path, dest, options)));
-    };
+    let targets = exec.matching(&artifact.target, Feature::WildcardCopy);
+    let mut started = Vec::new();
+    for target in targets.map_err(|e| e.at(&place))? {
+        let current = options.current.clone();
+        let start = exec.start_of(command, &target, args.clone(), current, false);
+        let start = start.await.map_err(|e| e.at(&place))?;
+        started.push((target, exec.reach(start, LinkKind::Copy)?));
+    }
     let path = crate::interp::state::absolute("/", &artifact.path);
     let path = path.trim_end_matches('/');
     let path = if path.is_empty() { "/" } else { path };
-    match finished.state.artifacts {
-        Some(from) => Ok(Some(item(from, path, dest, options))),
-        None if options.if_exists => Ok(None),
-        None => {
-            let target = &artifact.target.to_string();
-            Err(error::artifact_not_found(text, target).at(&place))
+    let mut items = Vec::new();
+    for (target, reached) in started {
+        let Some((entry, edge)) = reached else {
+            let by = exec.undecided_by;
+            let why = format!("whether `{text}` is needed again is decided by a condition");
+            let from = exec.push(StepOp::Undecided { by, why });
+            items.push(item(from, &artifact.path, dest, options));
+            continue;
+        };
+        let finished = exec.finished(&entry, edge).await?;
+        match finished.state.artifacts {
+            Some(from) => items.push(item(from, path, dest, options)),
+            None if options.if_exists => {}
+            None => {
+                let target = target.to_string();
+                let artifact = format!("{target}{}", artifact.path);
+                return Err(error::artifact_not_found(&artifact, &target).at(&place));
+            }
         }
     }
+    Ok(items)
 }
 
 /// One source of the copy. The contents of a directory are meant unless `--dir` is given; a file is copied either way.

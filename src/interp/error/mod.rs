@@ -15,10 +15,11 @@ mod references;
 mod run;
 mod save;
 mod variables;
+mod wildcards;
 
 pub(crate) use self::{
     blocks::*, config::*, copy::*, files::*, from::*, general::*, manual::*, options::*,
-    references::*, run::*, save::*, variables::*,
+    references::*, run::*, save::*, variables::*, wildcards::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};

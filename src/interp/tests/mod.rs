@@ -8,6 +8,7 @@ mod options;
 mod outputs;
 mod targets;
 mod undecided;
+mod wildcards;
 
 use std::{
     collections::HashMap,
