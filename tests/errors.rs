@@ -288,9 +288,3 @@ fn wait_for(condition: impl Fn() -> bool, what: &str) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
-
-#[test]
-fn a_command_of_a_later_version_says_so_at_its_line() {
-    let ran = Bld::with("VERSION 0.8\nt:\n    LOCALLY\n    RUN true\n").fails(1, &["+t"]);
-    ran.says("Buildfile:3:5").says("LOCALLY");
-}

@@ -20,7 +20,7 @@ use crate::{
         plan::{CopyFiles, CopyItem, Step, StepOp},
     },
     interp::{self, Interpreted, probe::Probe},
-    llb::lower::Lowering,
+    llb::{Nonce, lower::Lowering},
     oci::{ImageRef, Registries, RegistryError},
     syntax::dialect::Feature,
 };
@@ -29,6 +29,7 @@ use super::{
     engines::{Connection, Terms},
     executor::Executor,
     failure::{DEFAULT_AGENT, Failure, FailureKind},
+    host::Host,
     images::{Daemon, Images, Outside},
     outputs::{Delivery, artifact_label},
     probe::{Planning, Running},
@@ -88,8 +89,18 @@ pub async fn build(
         save_inline_cache: request.save_inline_cache,
         ledger: Arc::clone(&ledger),
     });
+    let host = Arc::new(Host {
+        plan: Arc::clone(&plan),
+        executor: Arc::clone(&executor),
+        events: Arc::clone(&events),
+        cwd: request.cwd.clone(),
+        cancel: stop.clone(),
+        nonce: Nonce::random(),
+        turn: Arc::default(),
+    });
     let probe = Arc::new(Running {
         executor: Arc::clone(&executor),
+        host: Arc::clone(&host),
         images: Images::of_daemon(&request, &outside, &events, &executor, &docker),
         delivery: Arc::clone(&delivery),
         secrets,
@@ -100,6 +111,7 @@ pub async fn build(
 
     events.emit(Event::Phase("build"));
     let work = async {
+        refuse_what_is_not_strict(&request).await?;
         require_capabilities(&request, &connection).await?;
         connection.use_cache_of(cache_sources(&request, &outside, &events).await);
         let native = native_platform(&connection).await?;
@@ -124,10 +136,35 @@ pub async fn build(
     };
     if outcome.is_err() {
         stop.cancel();
+        host.idle().await;
         let _ = executor.settle().await;
     }
     let _ = executor.finish().await;
     outcome
+}
+
+/// With `--strict`: what is forbidden then is found before anything runs, as far as that can be seen without running
+/// anything. What is wrong with the file otherwise is told by the interpretation that counts.
+async fn refuse_what_is_not_strict(request: &BuildRequest) -> Result<(), Failure> {
+    if !request.strict {
+        return Ok(());
+    }
+    match interpret_only(request).await.0 {
+        Err(failure) if failure.diagnostics.iter().any(|d| d.code == interp::STRICT) => {
+            Err(failure)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Interprets without running or fetching anything.
+async fn interpret_only(request: &BuildRequest) -> (Result<Interpreted, Failure>, Arc<Ledger>) {
+    let plan = Arc::new(Plan::default());
+    let ledger = Arc::new(Ledger::default());
+    let quiet: Arc<dyn EventSink> = Arc::new(NoEvents);
+    let probe = Arc::new(Planning { images: None });
+    let done = interpret(request, Platform::host(), &plan, &ledger, probe, &quiet).await;
+    (done, ledger)
 }
 
 /// What the command line alone needs of an engine is checked before any work starts.
@@ -201,6 +238,7 @@ pub(super) async fn interpret(
         native,
         allow_privileged: request.allow_privileged,
         ci: request.ci,
+        strict: request.strict,
         platform: request.platform.clone(),
         git_branch: request.git_branch.clone(),
         features: request.feature_overrides.clone(),
@@ -249,12 +287,8 @@ async fn cache_sources(
 ) -> Vec<String> {
     let mut names = request.cache_from.clone();
     if request.use_inline_cache {
-        let plan = Arc::new(Plan::default());
-        let ledger = Arc::new(Ledger::default());
-        let quiet: Arc<dyn EventSink> = Arc::new(NoEvents);
-        let probe = Arc::new(Planning { images: None });
         // What is wrong with the file is told by the interpretation that counts.
-        let _ = interpret(request, Platform::host(), &plan, &ledger, probe, &quiet).await;
+        let (_, ledger) = interpret_only(request).await;
         let mode = OutputMode {
             push: true,
             ..OutputMode::default()

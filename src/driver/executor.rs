@@ -97,12 +97,18 @@ impl Executor {
             .await
     }
 
+    /// Executes everything up to a step, and waits for it. Gives the file system that came of it.
+    pub async fn execute(&self, step: StepId) -> Result<State, EngineError> {
+        let state = self.state(step).await?;
+        self.solve(&state).await?;
+        Ok(state)
+    }
+
     /// Starts to execute a step and does not wait for it.
     pub fn start(self: &Arc<Self>, step: StepId) {
         let executor = Arc::clone(self);
         let task = async move {
-            let solved = async { executor.solve(&executor.state(step).await?).await };
-            if let Err(error) = solved.await {
+            if let Err(error) = executor.execute(step).await {
                 executor.fail(error);
             }
         };

@@ -200,9 +200,9 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
         Some(137) => {
             Some("exit code 137 means that the process was killed, mostly because memory ran out")
         }
-        Some(127) => {
-            Some("exit code 127 means that a program was not found: is it installed in this image?")
-        }
+        Some(127) => Some(
+            "exit code 127 means that a program was not found: is it installed where the command runs?",
+        ),
         Some(_) if said("unable to start container process") => {
             Some("the program could not be started: is it in this image, and executable?")
         }

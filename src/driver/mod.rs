@@ -8,6 +8,7 @@ mod build;
 mod engines;
 mod executor;
 mod failure;
+mod host;
 mod images;
 mod outputs;
 mod plan;

@@ -10,7 +10,7 @@ use crate::{
     diag::Diagnostic,
     engine::{EngineError, Sockets},
     graph::{
-        ledger::{OutputMode, WaitId},
+        ledger::{OutputMode, Verdict, WaitId},
         plan::StepId,
     },
     interp::probe::{Answer, BaseImage, Captured, Probe, SecretName},
@@ -21,6 +21,7 @@ use crate::{
 use super::{
     executor::Executor,
     failure::{Failure, engine_diagnostic, no_agent},
+    host::Host,
     images::Images,
     outputs::Delivery,
     secrets::Secrets,
@@ -32,6 +33,8 @@ pub struct Running {
     pub executor: Arc<Executor>,
     /// Looks images up.
     pub images: Images,
+    /// Does what is to be done on this machine.
+    pub host: Arc<Host>,
     /// Hands over what takes effect at the end of a `WAIT` block.
     pub delivery: Arc<Delivery>,
     /// Knows the secrets.
@@ -85,6 +88,15 @@ impl Probe for Running {
         Ok(Answer::Known(Captured { status, stdout }))
     }
 
+    async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        self.host.act(step).await.map(Answer::Known)
+    }
+
+    async fn executed(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        let executed = self.executor.execute(step).await;
+        executed.map(|_| ()).map_err(|e| self.failed(e))
+    }
+
     async fn base_image(
         &self,
         image: &ImageRef,
@@ -127,6 +139,10 @@ impl Probe for Running {
     async fn end_of_wait(&self, block: WaitId) -> Result<(), Box<Diagnostic>> {
         self.executor.settle().await.map_err(|e| self.failed(e))?;
         let settled = self.delivery.ledger.settle_block(block, self.mode);
+        if settled.iter().any(|s| s.local == Verdict::Counts) {
+            let read = self.host.read_everything_named().await;
+            read.map_err(|e| self.failed(e))?;
+        }
         let delivery = Arc::clone(&self.delivery);
         let runtime = tokio::runtime::Handle::current();
         // On a thread of its own: the compiler cannot prove that the streams inside may move between threads

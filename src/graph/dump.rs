@@ -12,8 +12,8 @@ use std::{
 use super::{
     ledger::{Ledger, OutputKind, OutputMode, Reason, Settled, Verdict},
     plan::{
-        Access, CopyFiles, CopyItem, Keep, Mount, MountKind, Network, Plan, Run, Sharing, StepId,
-        StepOp,
+        Access, CopyFiles, CopyItem, HostRun, Keep, Mount, MountKind, Network, Plan, Run, Sharing,
+        StepId, StepOp,
     },
 };
 use crate::base::Digest;
@@ -110,7 +110,16 @@ fn op(op: &StepOp, n: &Numbers) -> String {
             if !context.exclude.is_empty() {
                 let _ = write!(text, " without {}", context.exclude.join(" "));
             }
+            if let Some(after) = &context.after {
+                let _ = write!(text, " after {}", n[after]);
+            }
             text
+        }
+        StepOp::HostRun(command) => host_run(command, n),
+        StepOp::HostCopy(copy) => {
+            let (from, dest) = (&n[&copy.from], &copy.dest_written);
+            let dir = if copy.dir { " dir" } else { "" };
+            format!("host copy after {}: {from} -> {dest}{dir}", n[&copy.after])
         }
         StepOp::Run(command) => run(command, n),
         StepOp::Copy(files) => copy(files, n),
@@ -139,15 +148,23 @@ fn op(op: &StepOp, n: &Numbers) -> String {
     }
 }
 
-fn run(run: &Run, n: &Numbers) -> String {
-    let mut text = match run.keep {
+/// `host run after s1: `make` A=1`. The directory is not told: it differs from machine to machine.
+fn host_run(run: &HostRun, n: &Numbers) -> String {
+    let mut text = format!("host {} after {}:", verb(run.keep), n[&run.after]);
+    command(&mut text, &run.args, &run.env);
+    text
+}
+
+fn verb(keep: Keep) -> &'static str {
+    match keep {
         Keep::FileSystem => "run",
         Keep::ExitStatus => "test",
         Keep::Output => "output of",
     }
-    .to_owned();
-    let _ = write!(text, " {}", n[&run.on]);
-    match run.args.as_slice() {
+}
+
+fn command(text: &mut String, args: &[String], env: &[(String, String)]) {
+    match args {
         [sh, c, script] if sh == "/bin/sh" && c == "-c" => {
             let _ = write!(text, " `{script}`");
         }
@@ -155,9 +172,14 @@ fn run(run: &Run, n: &Numbers) -> String {
             let _ = write!(text, " {args:?}");
         }
     }
-    for (name, value) in run.env.iter().filter(|(name, _)| name != "PATH") {
+    for (name, value) in env.iter().filter(|(name, _)| name != "PATH") {
         let _ = write!(text, " {name}={value}");
     }
+}
+
+fn run(run: &Run, n: &Numbers) -> String {
+    let mut text = format!("{} {}", verb(run.keep), n[&run.on]);
+    command(&mut text, &run.args, &run.env);
     if run.cwd != "/" {
         let _ = write!(text, " in {}", run.cwd);
     }

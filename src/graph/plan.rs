@@ -56,6 +56,11 @@ pub enum StepOp {
         /// Permission bits.
         mode: u32,
     },
+    /// A command on this machine (`LOCALLY`). It runs when the interpreter comes to it; the result is an empty file system.
+    HostRun(Box<HostRun>),
+    /// Files onto this machine (`COPY` under `LOCALLY`), when the interpreter comes to it; the result is an empty file
+    /// system.
+    HostCopy(Box<HostCopy>),
     /// Only in plans that run nothing: one of several states, and which one is known only after `by` has run.
     Decision {
         /// The condition.
@@ -91,6 +96,44 @@ pub struct Context {
     pub include: Vec<String>,
     /// Patterns of the ignore file, in its order, with `!` for exceptions.
     pub exclude: Vec<String>,
+    /// How often the build itself had changed files of the host before: what was read then is not read for good.
+    pub round: u32,
+    /// What has to have run on the host, where the files are its work.
+    pub after: Option<StepId>,
+}
+
+/// A command on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRun {
+    /// What came before it.
+    pub after: StepId,
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// Variables on top of the environment that bld itself was started with.
+    pub env: Vec<(String, String)>,
+    /// The directory it runs in, absolute; it is made if it is missing.
+    pub dir: PathBuf,
+    /// What is kept of it. It leaves no file system.
+    pub keep: Keep,
+}
+
+/// Files from a step onto this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostCopy {
+    /// What came before it.
+    pub after: StepId,
+    /// A file system with nothing in it but what is copied, each under its name.
+    pub from: StepId,
+    /// Where to, absolute.
+    pub dest: PathBuf,
+    /// Things go into `dest`, which is a directory or becomes one.
+    pub into: bool,
+    /// Directories go there themselves, and not only what is in them.
+    pub dir: bool,
+    /// The artifact, for messages.
+    pub artifact: String,
+    /// `dest` as it was written.
+    pub dest_written: String,
 }
 
 /// A command in a container.
@@ -299,10 +342,19 @@ impl Plan {
         self.len() == 0
     }
 
+    /// The steps behind the first `count`, as they stand now.
+    pub fn since(&self, count: usize) -> Vec<(StepId, Arc<Step>)> {
+        let steps = self.steps.read().expect("no holder of this lock panics");
+        (0..)
+            .map(StepId)
+            .zip(steps.iter().cloned())
+            .skip(count)
+            .collect()
+    }
+
     /// All steps with their ids, as they stand now.
     pub fn snapshot(&self) -> Vec<(StepId, Arc<Step>)> {
-        let steps = self.steps.read().expect("no holder of this lock panics");
-        (0..).map(StepId).zip(steps.iter().cloned()).collect()
+        self.since(0)
     }
 }
 
@@ -310,7 +362,10 @@ impl StepOp {
     /// The steps that this one needs.
     pub fn inputs(&self) -> Vec<StepId> {
         match self {
-            Self::Scratch | Self::Image(_) | Self::Context(_) => Vec::new(),
+            Self::Scratch | Self::Image(_) => Vec::new(),
+            Self::Context(context) => context.after.into_iter().collect(),
+            Self::HostRun(run) => vec![run.after],
+            Self::HostCopy(copy) => vec![copy.after, copy.from],
             Self::Run(run) => {
                 let mut inputs = vec![run.on];
                 inputs.extend(run.mounts.iter().filter_map(|mount| match mount.kind {

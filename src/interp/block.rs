@@ -129,6 +129,7 @@ impl Exec {
             Keyword::Do => Box::pin(commands::function::run(self, command)),
             Keyword::Import => Box::pin(commands::import::run(self, command)),
             Keyword::Host => Box::pin(commands::host::run(self, command)),
+            Keyword::Locally => Box::pin(commands::locally::run(self)),
             // Validated while the file was read; nothing depends on it any more.
             Keyword::Version | Keyword::Project => Box::pin(async { Ok(()) }),
             Keyword::Function | Keyword::Command => {
@@ -137,11 +138,6 @@ impl Exec {
             Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
                 failed(error::not_supported(command.keyword))
             }
-            Keyword::Locally => failed(
-                self.permitted(command.keyword.text())
-                    .err()
-                    .unwrap_or_else(|| error::not_yet(command.keyword.text())),
-            ),
             Keyword::Cache
             | Keyword::GitClone
             | Keyword::FromDockerfile
@@ -174,8 +170,8 @@ impl Exec {
 
     /// Starts the `BUILD`s that nothing in between can change, so that they run beside what stands above them.
     fn look_ahead(&self, statements: &[&Statement]) {
-        // In a plan nothing runs, so nothing is gained.
-        if self.undecided_by.is_some() {
+        // In a plan nothing runs, so nothing is gained; and what stands behind a command of this machine waits for it.
+        if self.undecided_by.is_some() || self.state.locally.is_some() {
             return;
         }
         for statement in statements {
@@ -248,6 +244,10 @@ impl Exec {
     }
 
     async fn exit_status(&mut self, command: &Command) -> Result<Condition> {
+        let locally = self.state.locally.is_some();
+        if locally {
+            commands::locally::refuse_options(self, command, &["no-cache"])?;
+        }
         // A JSON list by accident is still meant for the shell.
         let script = match &command.exec {
             Some(words) => words.join(" "),
@@ -262,11 +262,18 @@ impl Exec {
         {
             return Ok(Condition::Known(known));
         }
-        let options = self.run_options(command).await?;
-        let mut run = self.run_step(on, super::expand::shell(&script), Keep::ExitStatus);
-        self.apply(&options, &mut run).await?;
-        let step = self.push_run(run, &options);
-        Ok(match self.session.probe.exit_status(step).await? {
+        let shell = super::expand::shell(&script);
+        let (step, answer) = if locally {
+            let (step, answer) = self.on_host(shell, Keep::ExitStatus).await?;
+            (step, answer.map(|captured| captured.status))
+        } else {
+            let options = self.run_options(command).await?;
+            let mut run = self.run_step(on, shell, Keep::ExitStatus);
+            self.apply(&options, &mut run).await?;
+            let step = self.push_run(run, &options);
+            (step, self.session.probe.exit_status(step).await?)
+        };
+        Ok(match answer {
             Answer::Known(status) => {
                 if script.trim_start().starts_with("[[") && status == 127 {
                     self.warn(

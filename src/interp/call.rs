@@ -159,7 +159,7 @@ impl Exec {
     pub fn platform(&self, text: Option<&str>) -> Result<Current> {
         let request = &self.session.request;
         let platform = match text {
-            None | Some("") => return Ok(self.state.current.clone()),
+            None | Some("") => return Ok(self.state.outside().clone()),
             Some("native") => request.native.clone(),
             // A container runs on Linux even where the user's machine does not.
             Some("user") => Platform {
@@ -172,7 +172,7 @@ impl Exec {
                     error::bad_platform(&e.to_string())
                 })?,
         };
-        let current = &self.state.current;
+        let current = self.state.outside();
         if !self.has(Feature::NewPlatform) && current.chosen && current.platform != platform {
             return Err(error::platform_conflict(
                 &current.platform.to_string(),
@@ -194,7 +194,7 @@ impl Exec {
         let place = self.place(&word);
         match text.known() {
             Some(text) => self.platform(Some(text)).map_err(|e| e.at(&place)),
-            None => Ok(self.state.current.clone()),
+            None => Ok(self.state.outside().clone()),
         }
     }
 

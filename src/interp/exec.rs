@@ -25,7 +25,7 @@ use crate::{
         plan::{Step, StepOp},
     },
     syntax::{
-        ast::Recipe,
+        ast::{Keyword, Recipe},
         dialect::{Feature, FeatureSet},
     },
 };
@@ -105,6 +105,14 @@ impl Exec {
         self.state.fs.ok_or_else(|| error::needs_from(what))
     }
 
+    /// Refuses a command that makes no sense on this machine.
+    pub fn refuse_locally(&self, keyword: Keyword) -> Result<()> {
+        match self.state.locally {
+            Some(_) => Err(error::locally_command(keyword)),
+            None => Ok(()),
+        }
+    }
+
     /// Appends a step of the current statement.
     pub fn push(&self, op: StepOp) -> StepId {
         self.push_named(op, self.text.clone())
@@ -147,7 +155,11 @@ impl Exec {
     pub fn announce(&self, step: StepId) {
         if !matches!(
             self.session.plan.step(step).op,
-            StepOp::Image(_) | StepOp::Scratch | StepOp::Context(_)
+            StepOp::Image(_)
+                | StepOp::Scratch
+                | StepOp::Context(_)
+                | StepOp::HostRun(_)
+                | StepOp::HostCopy(_)
         ) {
             self.session.probe.ready(step);
         }

@@ -119,6 +119,12 @@ impl Exec {
         })
     }
 
+    /// Whether something has to run to know what a word means.
+    pub fn has_shell_out(&self, word: &Word) -> Result<bool> {
+        let pieces = self.pieces(word, VALUE)?;
+        Ok(pieces.iter().any(|p| matches!(p, Piece::ShellOut(_))))
+    }
+
     /// Where a word stands.
     pub fn place(&self, word: &Word) -> crate::diag::Location {
         self.frame().file.at(word.span)
@@ -217,8 +223,15 @@ impl Exec {
 
     /// Runs `$(text)` and gives what it prints, without one trailing line end.
     pub async fn shell_out(&mut self, text: &str) -> Result<Value> {
-        let step = self.output_step(text)?;
-        match self.session.probe.output(step).await? {
+        let (step, answer) = if self.state.locally.is_some() {
+            let name = format!("$({text})");
+            self.on_host_labelled(shell(text), Keep::Output, name, false)
+                .await?
+        } else {
+            let step = self.output_step(text)?;
+            (step, self.session.probe.output(step).await?)
+        };
+        match answer {
             Answer::Undecided => Ok(Value::Undecided(step)),
             Answer::Known(captured) if captured.status == 0 => {
                 let output = String::from_utf8_lossy(&captured.stdout).into_owned();

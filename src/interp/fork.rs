@@ -46,6 +46,10 @@ impl Exec {
         let state = &mut self.state;
         state.fs = fs;
         state.artifacts = artifacts;
+        // Where only one way is on this machine, what is refused there is refused when it is known.
+        if then.state.locally.is_none() {
+            state.locally = None;
+        }
         merge_env(by, &mut state.env, &then.state.env);
         merge_config(&mut state.config, then.state.config);
         merge_text(&mut state.cwd, &then.state.cwd);

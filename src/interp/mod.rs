@@ -36,8 +36,8 @@ mod wildcard;
 
 pub use builtins::COMPATIBLE_VERSION;
 pub use check::{CheckRequest, Checked, check};
-pub use error::Failure;
 pub(crate) use error::NOT_ALLOWED;
+pub use error::{Failure, STRICT};
 pub use ignore::IGNORE_FILES;
 pub use probe::Probe;
 pub use project::{BASE, BUILD_FILES};

@@ -18,12 +18,22 @@ pub enum Answer<T> {
     Undecided,
 }
 
+impl<T> Answer<T> {
+    /// Another thing that is known from the answer.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Known(answer) => Answer::Known(f(answer)),
+            Self::Undecided => Answer::Undecided,
+        }
+    }
+}
+
 /// What a `$(…)` gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
     /// The exit status.
     pub status: i32,
-    /// Standard output, whole.
+    /// Standard output, whole, if it was to be kept.
     pub stdout: Vec<u8>,
 }
 
@@ -72,6 +82,22 @@ pub trait Probe: Send + Sync {
 
     /// The output of a step that keeps [`crate::graph::plan::Keep::Output`].
     async fn output(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>>;
+
+    /// Does what a [`crate::graph::plan::StepOp::HostRun`] or `HostCopy` says, on this machine, now; one at a time. A
+    /// command of which the file system is kept fails if it does not exit with 0.
+    ///
+    /// Everything that was named of this machine's files before has been read before anything is done to them. Unless it
+    /// is told how, nothing is done.
+    async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        let _ = step;
+        Ok(Answer::Undecided)
+    }
+
+    /// Executes everything up to this step, and waits for it.
+    async fn executed(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        let _ = step;
+        Ok(())
+    }
 
     /// Looks an image up by its complete name. The diagnostic has no position yet.
     async fn base_image(

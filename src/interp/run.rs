@@ -45,6 +45,8 @@ pub struct Request {
     pub allow_privileged: bool,
     /// `--ci`, for the builtin argument.
     pub ci: bool,
+    /// `--strict`: what cannot be repeated elsewhere is refused.
+    pub strict: bool,
     /// `--platform`.
     pub platform: Option<Platform>,
     /// The engine's platform.
@@ -74,6 +76,7 @@ impl Request {
             push: false,
             allow_privileged: false,
             ci: false,
+            strict: false,
             platform: None,
             native: Platform::host(),
             user: Platform::host(),

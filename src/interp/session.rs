@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
 };
 
 use tokio::sync::OnceCell;
@@ -36,6 +39,9 @@ pub(crate) struct Session {
     git: OnceMap<PathBuf, Arc<Metadata>>,
     /// Host paths that `SAVE ARTIFACT … AS LOCAL` writes.
     outputs: Mutex<HashMap<PathBuf, Location>>,
+    rounds: AtomicU32,
+    /// Something that would change files of this machine was not run: what they will be nobody knows.
+    host_unknown: AtomicBool,
     said: Mutex<HashSet<String>>,
     git_warned: OnceCell<()>,
 }
@@ -59,9 +65,31 @@ impl Session {
             visits: Arc::default(),
             git: OnceMap::default(),
             outputs: Mutex::default(),
+            rounds: AtomicU32::default(),
+            host_unknown: AtomicBool::default(),
             said: Mutex::default(),
             git_warned: OnceCell::new(),
         }
+    }
+
+    /// How often the build itself has changed files of this machine so far.
+    pub fn round(&self) -> u32 {
+        self.rounds.load(Ordering::SeqCst)
+    }
+
+    /// The build itself has changed files of this machine: what was read before does not count any more.
+    pub fn host_changed(&self) {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Something that would have changed files of this machine was not run.
+    pub fn host_not_changed(&self) {
+        self.host_unknown.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody can say which files will be on this machine.
+    pub fn host_is_unknown(&self) -> bool {
+        self.host_unknown.load(Ordering::SeqCst)
     }
 
     /// Says something that stops nothing; the same thing at the same place is said once.

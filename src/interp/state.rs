@@ -27,11 +27,20 @@ pub(crate) struct SavedImage {
     pub config: Arc<ImageConfig>,
 }
 
+/// `LOCALLY` is in force.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Locally {
+    /// The platform for everything that does not run on this machine.
+    pub outside: Current,
+}
+
 /// The state of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct State {
-    /// The file system; none before the first `FROM`.
+    /// The file system; none before the first `FROM`. Under `LOCALLY` it is empty, and the last step on the host.
     pub fs: Option<StepId>,
+    /// Whether commands run on this machine; then the working directory is one of its own.
+    pub locally: Option<Locally>,
     /// The configuration of the image as it would be saved now. Its `Env` may lack what a parent set after its last
     /// `SAVE IMAGE`: that is how the language has it.
     pub config: ImageConfig,
@@ -67,6 +76,7 @@ impl State {
         let config = ImageConfig::scratch(&current.platform);
         Self {
             fs: None,
+            locally: None,
             env: Env::from_lines(&[format!("PATH={DEFAULT_PATH}")]),
             env_unknown: None,
             config,
@@ -98,6 +108,27 @@ impl State {
         self.user.clone_from(&config.config.user);
         self.config = config;
         self.cmd_set = false;
+        self.locally = None;
+    }
+
+    /// Replaces file system and configuration by this machine, seen from a directory; `fs` is empty.
+    pub fn become_host(&mut self, fs: StepId, dir: &str, user: Platform) {
+        let outside = self.outside().clone();
+        let config = ImageConfig::scratch(&outside.platform);
+        self.become_image(fs, config);
+        // The machine has an environment of its own.
+        self.env = Env::default();
+        dir.clone_into(&mut self.cwd);
+        self.current.platform = user;
+        self.locally = Some(Locally { outside });
+    }
+
+    /// The platform of what does not run on this machine.
+    pub fn outside(&self) -> &Current {
+        match &self.locally {
+            Some(locally) => &locally.outside,
+            None => &self.current,
+        }
     }
 
     /// Replaces file system and configuration by the final ones of a target.
@@ -111,9 +142,19 @@ impl State {
         self.env_unknown = other.env_unknown;
         self.cwd.clone_from(&other.cwd);
         self.user.clone_from(&other.user);
-        self.current = other.current.clone();
+        self.current = other.outside().clone();
         self.hosts.clone_from(&other.hosts);
         self.cmd_set = false;
+        self.locally = None;
+        if other.locally.is_some() {
+            // What it leaves is an image like `scratch`: its directory and its environment are this machine's.
+            let mut env = Env::from_lines(&[format!("PATH={DEFAULT_PATH}")]);
+            for (name, value) in other.env.iter() {
+                env.set(name, value.clone());
+            }
+            self.env = env;
+            "/".clone_into(&mut self.cwd);
+        }
     }
 
     /// A path of the image, made absolute and clean; a trailing slash stays.

@@ -64,6 +64,7 @@ fn local() -> State {
             exclude: Vec::new(),
         },
         name: "context-4f53cda18c2baa0c".to_owned(),
+        kept_as: "context-4f53cda18c2baa0c".to_owned(),
         nonce: Nonce::fixed("nonce"),
     };
     let caps = BTreeSet::new();

@@ -113,7 +113,8 @@ impl Lowering {
         let state_of = |id: &StepId| done[id].state.clone();
         let label = Arc::clone(&step.label);
         let state = match &step.op {
-            StepOp::Scratch => None,
+            // What is done on the host has been done, and leaves nothing here.
+            StepOp::Scratch | StepOp::HostRun(_) | StepOp::HostCopy(_) => None,
             StepOp::Image(image) => {
                 let mode = if self.pull {
                     ResolveMode::Pull
@@ -128,7 +129,7 @@ impl Lowering {
                     include: context.include.clone(),
                     exclude: context.exclude.clone(),
                 };
-                Some(local.build(&self.nonce, label))
+                Some(local.build_again(&self.nonce, context.round, label))
             }
             StepOp::Run(run) => return self.run(run, step, &state_of, label),
             StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),

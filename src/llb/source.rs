@@ -149,6 +149,8 @@ pub struct LocalSource {
     pub files: Local,
     /// What the daemon calls them.
     pub name: String,
+    /// Under what the daemon keeps them from build to build.
+    pub kept_as: String,
     /// Of the build.
     pub nonce: Nonce,
 }
@@ -156,6 +158,11 @@ pub struct LocalSource {
 impl Local {
     /// Makes the vertex.
     pub fn build(self, nonce: &Nonce, label: Arc<Label>) -> Edge {
+        self.build_again(nonce, 0, label)
+    }
+
+    /// Makes the vertex of a later reading: `round` counts how often the build itself had changed files before.
+    pub fn build_again(self, nonce: &Nonce, round: u32, label: Arc<Label>) -> Edge {
         // The daemon keeps one tree of files for each name and hint and deletes what the next listing has not: another
         // choice of files has to have another name.
         let mut identity = self.dir.as_os_str().as_encoded_bytes().to_vec();
@@ -166,10 +173,16 @@ impl Local {
                 identity.push(0);
             }
         }
-        let name = format!("context-{}", &Digest::of(&identity).hex()[..16]);
+        let kept_as = format!("context-{}", &Digest::of(&identity).hex()[..16]);
+        // Within one session a daemon takes what has one name for one reading, whatever else differs.
+        let name = match round {
+            0 => kept_as.clone(),
+            round => format!("{kept_as}-{round}"),
+        };
         let source = LocalSource {
             files: self,
             name,
+            kept_as,
             nonce: nonce.clone(),
         };
         let caps = [
@@ -194,7 +207,7 @@ impl Local {
 impl LocalSource {
     pub(super) fn to_pb(&self) -> pb::SourceOp {
         let attrs = [
-            ("local.sharedkeyhint", self.name.as_str()),
+            ("local.sharedkeyhint", self.kept_as.as_str()),
             ("local.unique", self.nonce.as_str()),
         ];
         pb::SourceOp {

@@ -245,6 +245,8 @@ fn step_kind(op: &StepOp) -> &'static str {
         StepOp::Context(_) => "context",
         StepOp::Run(_) => "run",
         StepOp::Copy(_) => "copy",
+        StepOp::HostRun(_) => "host-run",
+        StepOp::HostCopy(_) => "host-copy",
         StepOp::MakeDir { .. } => "directory",
         StepOp::Decision { .. } => "decision",
         StepOp::Undecided { .. } => "undecided",

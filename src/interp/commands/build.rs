@@ -10,7 +10,10 @@ use crate::{
         scope::Vars,
         state::Current,
     },
-    syntax::{ast::Command, dialect::Feature},
+    syntax::{
+        ast::{Command, Word},
+        dialect::Feature,
+    },
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -21,6 +24,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         .args
         .split_first()
         .ok_or_else(|| error::arguments(command.keyword, "<target>"))?;
+    if exec.state.locally.is_some() {
+        refuse_shell_outs(exec, command, words)?;
+    }
     let value = exec.expand(name, REFERENCE).await?;
     let platforms = platforms(exec, command).await?;
     let Some(text) = value.known() else {
@@ -42,6 +48,18 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         let at = exec.at.clone();
         if let Some((entry, edge)) = exec.reach(start, LinkKind::Build)? {
             exec.pending.push(Pending { entry, edge, at });
+        }
+    }
+    Ok(())
+}
+
+/// The rule of the language; a variable says the same.
+fn refuse_shell_outs(exec: &Exec, command: &Command, words: &[Word]) -> Result<()> {
+    let flags = command.flags_named("build-arg");
+    let flags = flags.filter_map(|flag| flag.value.as_ref());
+    for word in words.iter().chain(flags) {
+        if exec.has_shell_out(word)? {
+            return Err(error::locally_shell_out().at(&exec.place(word)));
         }
     }
     Ok(())
@@ -72,12 +90,12 @@ async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
         let place = exec.place(word);
         let platform = match text.known() {
             Some(text) => exec.platform(Some(text)).map_err(|e| e.at(&place))?,
-            None => exec.state.current.clone(),
+            None => exec.state.outside().clone(),
         };
         platforms.push(platform);
     }
     if platforms.is_empty() {
-        platforms.push(exec.state.current.clone());
+        platforms.push(exec.state.outside().clone());
     }
     Ok(platforms)
 }
@@ -101,7 +119,7 @@ fn early(exec: &Exec, command: &Command) -> Option<Vec<Start>> {
         platforms.push(exec.platform(text.known()).ok()?);
     }
     if platforms.is_empty() {
-        platforms.push(exec.state.current.clone());
+        platforms.push(exec.state.outside().clone());
     }
     if command.is_on("auto-skip") {
         return None;

@@ -23,6 +23,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         Keyword::Env => env(exec, command).await,
         Keyword::Workdir => workdir(exec, command).await,
         Keyword::User => {
+            exec.refuse_locally(Keyword::User)?;
             let user = one_word(exec, command, "<user>[:<group>]").await?;
             exec.state.user.clone_from(&user);
             exec.state.config.config.user = user;
@@ -85,6 +86,10 @@ async fn workdir(exec: &mut Exec, command: &Command) -> Result<()> {
         path => path.to_owned(),
     };
     exec.state.cwd.clone_from(&path);
+    // A directory of this machine is no part of an image; it is made for the first command that runs there.
+    if exec.state.locally.is_some() {
+        return Ok(());
+    }
     exec.state.config.config.working_dir.clone_from(&path);
     if path == "/" {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `COPY` of artifacts, and what both forms of `COPY` share (language specification, 4.3).
 
-use super::copy_files;
+use super::{copy_files, copy_host};
 use crate::{
     diag::Diagnostic,
     graph::{
@@ -32,9 +32,12 @@ pub(crate) struct Options {
     pub if_exists: bool,
     /// Not `--symlink-no-follow`.
     pub follow: bool,
+    /// `--chown`, or who is in force.
     owner: Option<String>,
-    mode: Option<u32>,
-    keep_times: bool,
+    /// `--chmod`.
+    pub mode: Option<u32>,
+    /// `--keep-ts`.
+    pub keep_times: bool,
     current: Current,
 }
 
@@ -60,13 +63,19 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             .hint("save the files with SAVE ARTIFACT and write `COPY +target/path`"));
     }
     let fs = exec.fs("COPY")?;
+    if exec.state.locally.is_some() {
+        copy_host::refuse(exec, command)?;
+    }
     let options = options(exec, command).await?;
     if let Some(owner) = &options.owner {
         exec.check_owner(owner, fs)?;
     }
     let sources = sources(exec, source_words).await?;
-    let dest = exec.expand_text(dest_word, How::default()).await?;
-    let dest = destination(exec, &dest, sources.len() > 1);
+    let dest_written = exec.expand_text(dest_word, How::default()).await?;
+    let dest = destination(exec, &dest_written, sources.len() > 1);
+    if exec.state.locally.is_some() {
+        return copy_host::run(exec, command, sources, &dest, &dest_written, &options).await;
+    }
     let artifacts = sources.iter().filter(|s| is_artifact(s)).count();
     if artifacts > 0 && artifacts < sources.len() {
         return Err(error::copy_mixed());
@@ -162,7 +171,7 @@ async fn sources(exec: &mut Exec, words: &[Word]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn is_artifact(source: &Source) -> bool {
+pub(super) fn is_artifact(source: &Source) -> bool {
     let Some(text) = source.value.known() else {
         // What nobody knows is most likely what it looks like.
         return source.word.text.contains('+');
@@ -193,7 +202,7 @@ fn destination(exec: &Exec, text: &str, several: bool) -> String {
 }
 
 /// Interprets the target, or all targets of a pattern, and copies out of the artifacts.
-async fn artifact(
+pub(super) async fn artifact(
     exec: &mut Exec,
     command: &Command,
     source: Source,

@@ -52,6 +52,8 @@ pub(crate) fn items(
         dir: exec.home.dir.clone(),
         include,
         exclude: ignore.patterns.clone(),
+        round: exec.session.round(),
+        after: None,
     };
     let from = exec.push_named(StepOp::Context(context), "context".to_owned());
     Ok(wanted
@@ -82,6 +84,8 @@ fn find(
     let missing = |why: Option<&str>| {
         if options.if_exists {
             Ok(None)
+        } else if exec.session.host_is_unknown() {
+            Ok(Some((relative.to_owned(), vec![relative.to_owned()])))
         } else {
             Err(error::not_found(text, why))
         }

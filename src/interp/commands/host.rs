@@ -16,6 +16,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return Err(error::arguments(Keyword::Host, "<name> <ip>"));
     };
     exec.fs("HOST")?;
+    exec.refuse_locally(Keyword::Host)?;
     let name = exec.expand_text(name, REFERENCE).await?;
     let value = exec.expand(ip, REFERENCE).await?;
     if let Some(text) = value.known()

@@ -63,6 +63,10 @@ impl Exec {
         let separators = opener.flag("sep").and_then(|f| f.value.as_ref());
         let separators = separators.map_or("\n\t ", |word| word.text.as_str());
         let on = self.fs("FOR")?;
+        let locally = self.state.locally.is_some();
+        if locally {
+            super::locally::refuse_options(self, opener, &["sep", "no-cache"])?;
+        }
         if self.needs_only_a_shell(opener)
             && let Some(fields) = posix::fields(&words, &|name| self.shell_sees(name))
             && let Some(printed) = echoed(&fields)
@@ -70,11 +74,16 @@ impl Exec {
             return Ok(Items::Known(split(&printed, separators)));
         }
         let script = format!("echo {words}");
-        let options = self.run_options(opener).await?;
-        let mut run = self.run_step(on, shell(&script), Keep::Output);
-        self.apply(&options, &mut run).await?;
-        let step = self.push_run(run, &options);
-        match self.session.probe.output(step).await? {
+        let (step, answer) = if locally {
+            self.on_host(shell(&script), Keep::Output).await?
+        } else {
+            let options = self.run_options(opener).await?;
+            let mut run = self.run_step(on, shell(&script), Keep::Output);
+            self.apply(&options, &mut run).await?;
+            let step = self.push_run(run, &options);
+            (step, self.session.probe.output(step).await?)
+        };
+        match answer {
             Answer::Known(captured) if captured.status != 0 => Err(error::shell_out_failed(
                 &script,
                 captured.status,
@@ -139,6 +148,9 @@ impl Exec {
         }
         if self.undecided_by.is_none() {
             self.session.probe.end_of_wait(block).await?;
+            if self.writes.len() > written {
+                self.session.host_changed();
+            }
         }
         Ok(())
     }

@@ -14,6 +14,9 @@ use crate::{
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    if exec.state.locally.is_some() {
+        return super::locally::run_command(exec, command).await;
+    }
     let fs = exec.fs("RUN")?;
     let options = exec.run_options(command).await?;
     if options.interactive.is_some() {

@@ -52,12 +52,17 @@ pub(crate) fn words(command: &Command) -> Result<Words<'_>> {
 }
 
 /// How it is copied.
-struct Options {
-    keep_times: bool,
-    keep_owner: bool,
-    if_exists: bool,
-    follow: bool,
-    force: bool,
+pub(super) struct Options {
+    /// `--keep-ts`.
+    pub keep_times: bool,
+    /// `--keep-own`, or the version that implies it.
+    pub keep_owner: bool,
+    /// `--if-exists`.
+    pub if_exists: bool,
+    /// Not `--symlink-no-follow`.
+    pub follow: bool,
+    /// `--force`.
+    pub force: bool,
 }
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -70,6 +75,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         follow: !has("symlink-no-follow"),
         force: has("force"),
     };
+    if exec.state.locally.is_some() {
+        return super::save_host::run(exec, command, words, options).await;
+    }
     let mut texts = Vec::new();
     for word in [Some(words.src), words.dst, words.local] {
         texts.push(match word {
@@ -116,7 +124,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
 }
 
 /// Where in the artifacts something lands; with a trailing slash: into this directory.
-fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
+pub(super) fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
     let into = matches!(dst, "" | ".") || dst.ends_with('/');
     if glob {
         let dir = if into {
@@ -159,7 +167,7 @@ fn item(from: StepId, source: &str, dest: &str, glob: bool, options: &Options) -
 }
 
 /// Adds to the artifacts of the target.
-fn collect(
+pub(super) fn collect(
     exec: &mut Exec,
     from: StepId,
     source: &str,

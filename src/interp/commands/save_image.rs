@@ -13,7 +13,10 @@ use crate::{
         value::UNDECIDED,
     },
     oci::ImageRef,
-    syntax::{ast::Command, dialect::Feature},
+    syntax::{
+        ast::{Command, Keyword},
+        dialect::Feature,
+    },
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -23,6 +26,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     }
     let cache_hint = command.is_on("cache-hint");
     let fs = exec.fs("SAVE IMAGE")?;
+    exec.refuse_locally(Keyword::SaveImage)?;
     let mut names = Vec::new();
     for word in &command.args {
         let name = exec.expand_text(word, How::default()).await?;

@@ -9,6 +9,7 @@ mod copy;
 mod files;
 mod from;
 mod general;
+mod locally;
 mod manual;
 mod options;
 mod references;
@@ -18,8 +19,8 @@ mod variables;
 mod wildcards;
 
 pub(crate) use self::{
-    blocks::*, config::*, copy::*, files::*, from::*, general::*, manual::*, options::*,
-    references::*, run::*, save::*, variables::*, wildcards::*,
+    blocks::*, config::*, copy::*, files::*, from::*, general::*, locally::*, manual::*,
+    options::*, references::*, run::*, save::*, variables::*, wildcards::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};
@@ -27,6 +28,9 @@ use crate::diag::{Diagnostic, Frame, Location, Severity};
 /// Why interpretation stopped: one error, or several that were found together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure(Vec<Diagnostic>);
+
+/// The code of what `--strict` forbids.
+pub const STRICT: &str = "strict";
 
 /// What everything here gives.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;

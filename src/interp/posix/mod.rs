@@ -79,6 +79,8 @@ impl Exec {
         match self.lookup(name) {
             Some(Value::Known(text)) => Variable::Set(text),
             Some(Value::Undecided(_)) => Variable::Unknown,
+            // This machine has variables that no build file sets.
+            None if self.state.locally.is_some() => Variable::Unknown,
             None => Variable::Unset,
         }
     }

@@ -4,6 +4,7 @@ mod args;
 mod blocks;
 mod copying;
 mod functions;
+mod locally;
 mod options;
 mod outputs;
 mod targets;
@@ -31,7 +32,7 @@ use crate::{
     graph::{
         Ledger, Plan, StepId, TargetRef, dump,
         ledger::{OutputMode, Verdict, WaitId},
-        plan::StepOp,
+        plan::{Keep, StepOp},
     },
     oci::{ImageConfig, ImageRef},
 };
@@ -317,6 +318,38 @@ impl Probe for Script {
             }),
             Answer::Undecided => Answer::Undecided,
         })
+    }
+
+    async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
+        tokio::task::yield_now().await;
+        let planned = self.plan.step(step);
+        let (what, keep) = match &planned.op {
+            StepOp::HostRun(run) => (run.args.last().cloned().unwrap_or_default(), run.keep),
+            StepOp::HostCopy(copy) => (format!("copy to {}", copy.dest_written), Keep::FileSystem),
+            _ => panic!("not for this machine"),
+        };
+        self.asked
+            .lock()
+            .expect("whole")
+            .push(format!("host: {what}"));
+        Ok(match self.commands.get(&what) {
+            Some((status, stdout)) => Answer::Known(Captured {
+                status: *status,
+                stdout: stdout.clone().into_bytes(),
+            }),
+            None if self.undecided => Answer::Undecided,
+            None if keep == Keep::FileSystem => Answer::Known(Captured::default()),
+            None => panic!("nobody expected `{what}` to run"),
+        })
+    }
+
+    async fn executed(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        let text = self.plan.step(step).label.text.clone();
+        self.asked
+            .lock()
+            .expect("whole")
+            .push(format!("done: {text}"));
+        Ok(())
     }
 
     async fn base_image(

@@ -254,10 +254,6 @@ async fn unknown_names_are_answered_with_the_nearest_valid_one() {
     Buildfile:4:9: a remote reference is not executed by this version of bld yet
       in +t
     ");
-    insta::assert_snapshot!(case("LOCALLY").run("+t").await.errors(), @r"
-    Buildfile:4:3: LOCALLY is not executed by this version of bld yet
-      in +t
-    ");
     insta::assert_snapshot!(case("RUN x").run("+tt").await.errors(), @r"
     target `tt` not found in `Buildfile`
       hint: it has `t` and `image`

@@ -3,6 +3,7 @@
 //! All requests are checked before the first is carried out. Each is carried out by one rename, so a reader sees the old
 //! content or the new one; what has the same content already is left alone.
 
+mod merge;
 mod place;
 mod replace;
 mod staging;
@@ -13,6 +14,7 @@ use std::{
     sync::Arc,
 };
 
+pub use merge::merge;
 pub use staging::Staging;
 
 use super::Failure;
