@@ -121,6 +121,10 @@ fn op(op: &StepOp, n: &Numbers) -> String {
             let dir = if copy.dir { " dir" } else { "" };
             format!("host copy after {}: {from} -> {dest}{dir}", n[&copy.after])
         }
+        StepOp::Files(files) => {
+            let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            format!("files {}", paths.join(" "))
+        }
         StepOp::Run(command) => run(command, n),
         StepOp::Copy(files) => copy(files, n),
         StepOp::MakeDir {

@@ -41,6 +41,8 @@ pub enum StepOp {
     Image(ImageSource),
     /// Files of the host.
     Context(Context),
+    /// Files whose content is in the plan.
+    Files(Vec<NewFile>),
     /// A command.
     Run(Box<Run>),
     /// Files from one file system into another.
@@ -85,6 +87,17 @@ pub struct ImageSource {
     pub name: String,
     /// What the engine is to fetch: complete, and pinned where the digest is known.
     pub reference: String,
+}
+
+/// A file whose content is known; root's, with the directories above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Absolute.
+    pub path: String,
+    /// What is in it.
+    pub data: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
 }
 
 /// Files of the host.
@@ -362,7 +375,7 @@ impl StepOp {
     /// The steps that this one needs.
     pub fn inputs(&self) -> Vec<StepId> {
         match self {
-            Self::Scratch | Self::Image(_) => Vec::new(),
+            Self::Scratch | Self::Image(_) | Self::Files(_) => Vec::new(),
             Self::Context(context) => context.after.into_iter().collect(),
             Self::HostRun(run) => vec![run.after],
             Self::HostCopy(copy) => vec![copy.after, copy.from],

@@ -9,7 +9,8 @@ use std::{
 };
 
 use super::{
-    CopyFile, Edge, Exec, FileOp, Local, MakeDir, Mount, MountKind, Nonce, Owner, Principal, State,
+    CopyFile, Edge, Exec, FileOp, Local, MakeDir, MakeFile, Mount, MountKind, Nonce, Owner,
+    Principal, State,
     exec::{self, Access, CacheSharing, SecretEnv, Security},
     image_with, secrets,
     source::ResolveMode,
@@ -17,8 +18,8 @@ use super::{
 use crate::{
     events::Label,
     graph::plan::{
-        self, COPY_TIME, CopyFiles, CopyItem, Keep, Network, Plan, Run, Sharing, Step, StepId,
-        StepOp,
+        self, COPY_TIME, CopyFiles, CopyItem, Keep, Network, NewFile, Plan, Run, Sharing, Step,
+        StepId, StepOp,
     },
 };
 
@@ -131,6 +132,7 @@ impl Lowering {
                 };
                 Some(local.build_again(&self.nonce, context.round, label))
             }
+            StepOp::Files(files) => new_files(files, label),
             StepOp::Run(run) => return self.run(run, step, &state_of, label),
             StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),
             StepOp::MakeDir {
@@ -245,6 +247,11 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
                     Sharing::Private => CacheSharing::Private,
                 },
             };
+            // What an engine makes by itself. It is no layer on top of another, so that a Docker daemon can have its
+            // layers in it.
+            if *access == ORDINARY {
+                return Mount::new(&mount.target, &None, kind);
+            }
             let mut cache = Mount::new(&mount.target, &Some(cache_directory(access)), kind);
             CACHE_DIR.clone_into(&mut cache.selector);
             cache
@@ -269,7 +276,10 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
                 MountKind::Writable { keep: false }
             };
             let mut files = Mount::new(&mount.target, &state_of(from), kind);
-            source.clone_into(&mut files.selector);
+            // All of it: then an engine need not look for anything in it.
+            if source != "/" {
+                source.clone_into(&mut files.selector);
+            }
             files
         }
     }
@@ -324,6 +334,13 @@ fn is_root(owner: &Owner) -> bool {
     user && owner.group.as_ref().is_none_or(|group| *group == root)
 }
 
+/// What a directory is that nobody said anything about.
+const ORDINARY: plan::Access = plan::Access {
+    uid: 0,
+    gid: 0,
+    mode: 0o755,
+};
+
 /// The directory of [`cache_directory`].
 const CACHE_DIR: &str = "/cache";
 
@@ -374,6 +391,30 @@ fn own_label(text: &str) -> Arc<Label> {
         at: None,
         raw_output: false,
     })
+}
+
+/// Files in an empty file system.
+fn new_files(files: &[NewFile], label: Arc<Label>) -> State {
+    let mut made = FileOp::on(&None);
+    for file in files {
+        let parent = file.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if !parent.is_empty() {
+            let spec = MakeDir {
+                parents: true,
+                time: Some(COPY_TIME),
+                ..MakeDir::mode(0o755)
+            };
+            made = made.mkdir(parent, spec);
+        }
+        let spec = MakeFile {
+            data: file.data.clone(),
+            mode: file.mode,
+            owner: None,
+            time: Some(COPY_TIME),
+        };
+        made = made.mkfile(&file.path, spec);
+    }
+    (!made.is_empty()).then(|| made.build(label))
 }
 
 fn copy_files(

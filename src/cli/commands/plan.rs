@@ -243,6 +243,7 @@ fn step_kind(op: &StepOp) -> &'static str {
         StepOp::Scratch => "scratch",
         StepOp::Image(_) => "image",
         StepOp::Context(_) => "context",
+        StepOp::Files(_) => "files",
         StepOp::Run(_) => "run",
         StepOp::Copy(_) => "copy",
         StepOp::HostRun(_) => "host-run",
