@@ -7,6 +7,7 @@ use super::{
     error::{self, Failure, Result},
     exec::Exec,
     probe::Answer,
+    with_docker,
 };
 use crate::{
     graph::plan::{Keep, StepId},
@@ -81,7 +82,7 @@ impl Exec {
             Statement::If(s) => Box::pin(self.if_statement(s)),
             Statement::For(s) => Box::pin(self.for_statement(s)),
             Statement::Wait(s) => Box::pin(self.wait_statement(s)),
-            Statement::WithDocker(_) => failed(error::not_yet("WITH DOCKER")),
+            Statement::WithDocker(s) => Box::pin(with_docker::statement(self, s)),
             Statement::Try(_) => failed(error::not_yet("TRY")),
         }
     }

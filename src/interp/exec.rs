@@ -15,8 +15,10 @@ use super::{
     state::{Current, State},
     target,
     visits::{Edge, Entry, Finished, Key, Outcome},
+    with_docker::WithDocker,
 };
 use crate::{
+    base::Platform,
     diag::{Diagnostic, Location},
     events::Label,
     graph::{
@@ -66,6 +68,10 @@ pub(crate) struct Exec {
     pub at: Location,
     /// The text of the current statement, for labels.
     pub text: String,
+    /// The `WITH DOCKER` that the current statement is in.
+    pub docker: Option<Arc<WithDocker>>,
+    /// How many times a command has run beside its daemon.
+    pub docker_runs: usize,
     /// How many blocks the current statement is in, through all calls.
     pub depth: usize,
     /// How many loops the current statement is in.
@@ -126,6 +132,17 @@ impl Exec {
     /// Appends a step; with `raw_output` what it prints stands by itself.
     pub fn push_labelled(&self, op: StepOp, text: String, raw_output: bool) -> StepId {
         let platform = self.state.current.platform.clone();
+        self.push_for(platform, op, text, raw_output)
+    }
+
+    /// The same for another platform than that in force.
+    pub fn push_for(
+        &self,
+        platform: Platform,
+        op: StepOp,
+        text: String,
+        raw_output: bool,
+    ) -> StepId {
         let shown = (platform != self.session.request.native).then(|| platform.to_string());
         self.session.plan.push(Step {
             op,
@@ -158,6 +175,7 @@ impl Exec {
             StepOp::Image(_)
                 | StepOp::Scratch
                 | StepOp::Context(_)
+                | StepOp::Files(_)
                 | StepOp::HostRun(_)
                 | StepOp::HostCopy(_)
         ) {

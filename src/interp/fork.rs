@@ -17,6 +17,7 @@ use crate::{
 pub(crate) struct Way {
     frames: Vec<Frame>,
     state: State,
+    docker_runs: usize,
     undecided_by: Option<StepId>,
 }
 
@@ -26,6 +27,7 @@ impl Exec {
         Way {
             frames: self.frames.clone(),
             state: self.state.clone(),
+            docker_runs: self.docker_runs,
             undecided_by: self.undecided_by,
         }
     }
@@ -35,6 +37,7 @@ impl Exec {
         Way {
             frames: std::mem::replace(&mut self.frames, way.frames),
             state: std::mem::replace(&mut self.state, way.state),
+            docker_runs: std::mem::replace(&mut self.docker_runs, way.docker_runs),
             undecided_by: std::mem::replace(&mut self.undecided_by, way.undecided_by),
         }
     }
@@ -43,6 +46,7 @@ impl Exec {
     pub fn merge(&mut self, by: StepId, name: &str, then: Way) {
         let fs = self.merge_fs(by, name, then.state.fs, self.state.fs);
         let artifacts = self.merge_fs(by, name, then.state.artifacts, self.state.artifacts);
+        self.docker_runs = self.docker_runs.max(then.docker_runs);
         let state = &mut self.state;
         state.fs = fs;
         state.artifacts = artifacts;
@@ -60,6 +64,11 @@ impl Exec {
         for host in then.state.hosts {
             if !state.hosts.contains(&host) {
                 state.hosts.push(host);
+            }
+        }
+        for name in then.state.image_names {
+            if !state.image_names.contains(&name) {
+                state.image_names.push(name);
             }
         }
         state.last_image = state.last_image.take().or(then.state.last_image);

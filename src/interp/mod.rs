@@ -33,6 +33,7 @@ mod tests;
 mod value;
 mod visits;
 mod wildcard;
+mod with_docker;
 
 pub use builtins::COMPATIBLE_VERSION;
 pub use check::{CheckRequest, Checked, check};

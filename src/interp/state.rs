@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub cmd_set: bool,
     /// `HOST` lines.
     pub hosts: Vec<(String, String)>,
+    /// The names of all images that were saved.
+    pub image_names: Vec<String>,
     /// The last `SAVE IMAGE`.
     pub last_image: Option<SavedImage>,
     /// Before `wait-block`: the file system after the last `RUN --push`, which is not part of the build.
@@ -87,6 +89,7 @@ impl State {
             saved_paths: BTreeSet::new(),
             cmd_set: false,
             hosts: Vec::new(),
+            image_names: Vec::new(),
             last_image: None,
             pushed: None,
             after_push: false,

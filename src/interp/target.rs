@@ -37,6 +37,8 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
         writes: Vec::new(),
         at: file.at(Span::default()),
         text: String::new(),
+        docker: None,
+        docker_runs: 0,
         depth: 0,
         loops: 0,
         session,

@@ -9,11 +9,15 @@ use crate::{
         error::{self, Result},
         exec::Exec,
         expand::{How, shell},
+        with_docker,
     },
     syntax::ast::{Command, Keyword},
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    if exec.docker.is_some() {
+        return with_docker::run(exec, command).await;
+    }
     if exec.state.locally.is_some() {
         return super::locally::run_command(exec, command).await;
     }
@@ -60,7 +64,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
 }
 
 /// Program and arguments.
-async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
+pub(crate) async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
     let entrypoint = exec.switch(command, "entrypoint").await?;
     let words: Vec<String> = match &command.exec {
         Some(words) => words.clone(),

@@ -58,6 +58,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         fs: state,
         config: Arc::clone(&config),
     });
+    exec.state.image_names.extend_from_slice(&names);
     if push && !exec.pushes_in_place() {
         exec.state.after_push = true;
     }

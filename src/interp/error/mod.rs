@@ -17,10 +17,11 @@ mod run;
 mod save;
 mod variables;
 mod wildcards;
+mod with_docker;
 
 pub(crate) use self::{
     blocks::*, config::*, copy::*, files::*, from::*, general::*, locally::*, manual::*,
-    options::*, references::*, run::*, save::*, variables::*, wildcards::*,
+    options::*, references::*, run::*, save::*, variables::*, wildcards::*, with_docker::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};

@@ -10,6 +10,7 @@ mod outputs;
 mod targets;
 mod undecided;
 mod wildcards;
+mod with_docker;
 
 use std::{
     collections::HashMap,
