@@ -1,216 +1,25 @@
-//! Reads git metadata with the `git` program (language specification, 7.5). Whatever cannot be found out is empty; no
-//! message of git is ever read for its meaning.
+//! Repositories: what git says of a directory, and copies of what a reference names in another repository.
+//!
+//! [`Remotes`] is the entrance: from `github.com/owner/repo/dir:ref` to a directory with the files of that commit. It uses
+//! the `git` program of this machine; what a repository contains is never trusted to configure it.
 
-use std::{path::Path, path::PathBuf, process::Stdio};
+mod checkout;
+mod command;
+mod error;
+mod hosts;
+mod lookup;
+mod metadata;
+mod netrc;
+mod refs;
+mod remotes;
+mod settings;
+mod ssh;
+mod store;
+mod url;
 
-use tokio::process::Command;
-
-/// What is known of the work tree around a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
-    /// The root of the work tree; none outside of one.
-    pub root: Option<PathBuf>,
-    /// The commit.
-    pub hash: String,
-    /// Its first digits, eight or as many as it takes.
-    pub short_hash: String,
-    /// The branch; empty on a detached head.
-    pub branch: String,
-    /// Whether no branch is checked out.
-    pub detached: bool,
-    /// The tag that points exactly here.
-    pub tag: String,
-    /// Names of all refs that point here, the last component of each.
-    pub refs: Vec<String>,
-    /// The URL of `origin`, as configured.
-    pub origin: String,
-    /// Seconds since 1970.
-    pub committer_time: String,
-    /// Seconds since 1970.
-    pub author_time: String,
-    /// The author's name.
-    pub author_name: String,
-    /// The author's address.
-    pub author_email: String,
-    /// Addresses of `Co-authored-by:` lines.
-    pub co_authors: Vec<String>,
-}
-
-/// Reads the metadata of the work tree around `dir`.
-pub async fn metadata(dir: &Path) -> Metadata {
-    let Some(root) = git(dir, &["rev-parse", "--show-toplevel"]).await else {
-        return Metadata::default();
-    };
-    let format = "--format=%H%x00%h%x00%ct%x00%at%x00%an%x00%ae%x00%B";
-    let log = ["log", "-1", "--abbrev=8", format];
-    let branch = ["rev-parse", "--abbrev-ref", "HEAD"];
-    let origin = ["config", "remote.origin.url"];
-    let tag = ["describe", "--exact-match", "--tags"];
-    let refs = ["for-each-ref", "--points-at", "HEAD", "--format=%(refname)"];
-    let (log, branch, origin, tag, refs) = tokio::join!(
-        git(dir, &log),
-        git(dir, &branch),
-        git(dir, &origin),
-        git(dir, &tag),
-        git(dir, &refs),
-    );
-    let log = log.unwrap_or_default();
-    let mut fields = log.splitn(7, '\0').map(str::to_owned);
-    let mut field = || fields.next().unwrap_or_default();
-    let (hash, short_hash) = (field(), field());
-    let (committer_time, author_time) = (field(), field());
-    let (author_name, author_email, body) = (field(), field(), field());
-    let branch = branch.unwrap_or_default();
-    let detached = branch == "HEAD";
-    Metadata {
-        root: Some(PathBuf::from(root)),
-        hash,
-        short_hash,
-        detached,
-        branch: if detached { String::new() } else { branch },
-        tag: tag.unwrap_or_default(),
-        refs: ref_names(&refs.unwrap_or_default()),
-        origin: origin.unwrap_or_default(),
-        committer_time,
-        author_time,
-        author_name,
-        author_email,
-        co_authors: co_authors(&body),
-    }
-}
-
-/// Whether there is a `git` program to be run.
-pub fn is_installed() -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join("git").is_file()))
-}
-
-/// Standard output without its last line end, if git succeeded.
-async fn git(dir: &Path, args: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(dir)
-        .args(args)
-        .env("LC_ALL", "C")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .ok()?;
-    if !output.status.success() {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Some(text.trim_end_matches('\n').to_owned())
-}
-
-fn ref_names(lines: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for line in lines.lines() {
-        let name = line.rsplit('/').next().unwrap_or_default();
-        if !name.is_empty() && name != "HEAD" && !names.iter().any(|n| n == name) {
-            names.push(name.to_owned());
-        }
-    }
-    names
-}
-
-fn co_authors(message: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for line in message.lines() {
-        let Some((key, value)) = line.split_once(':') else {
-            continue;
-        };
-        if !key.trim().eq_ignore_ascii_case("co-authored-by") {
-            continue;
-        }
-        let mail = value
-            .split_once('<')
-            .and_then(|(_, rest)| rest.split_once('>'))
-            .map(|(mail, _)| mail.trim());
-        if let Some(mail) = mail
-            && !mail.is_empty()
-            && !found.iter().any(|m| m == mail)
-        {
-            found.push(mail.to_owned());
-        }
-    }
-    found
-}
-
-/// `host/path` of a remote's URL: without scheme, user, a trailing `.git`, and with the colon of the short form as a slash.
-pub fn repository(url: &str) -> String {
-    let (scheme, rest) = match url.split_once("://") {
-        Some((_, rest)) => (true, rest),
-        None => (false, url),
-    };
-    let rest = match rest.split_once('@') {
-        Some((user, rest)) if !user.contains('/') => rest,
-        _ => rest,
-    };
-    let rest = if scheme {
-        rest.to_owned()
-    } else {
-        rest.replacen(':', "/", 1)
-    };
-    rest.trim_end_matches('/')
-        .trim_end_matches(".git")
-        .to_owned()
-}
-
-/// A URL with its password masked.
-pub fn scrubbed(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let name = user.split(':').next().unwrap_or_default();
-            let path = &rest[authority.len()..];
-            format!("{scheme}://{name}:xxxxx@{host}{path}")
-        }
-        _ => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_of_all_forms_name_one_repository() {
-        for url in [
-            "https://github.com/o/r.git",
-            "https://user:pw@github.com/o/r",
-            "git@github.com:o/r.git",
-            "ssh://git@github.com/o/r.git",
-        ] {
-            assert_eq!(repository(url), "github.com/o/r", "{url}");
-        }
-    }
-
-    #[test]
-    fn a_password_never_shows() {
-        assert_eq!(
-            scrubbed("https://u:pw@h.io/o/r"),
-            "https://u:xxxxx@h.io/o/r"
-        );
-        assert_eq!(scrubbed("git@h.io:o/r"), "git@h.io:o/r");
-    }
-
-    #[test]
-    fn co_authors_are_unique_addresses() {
-        let message =
-            "x\n\nCo-authored-by: A <a@x>\nco-authored-by: B <b@x>\nCo-Authored-By: A <a@x>\n";
-        assert_eq!(co_authors(message), ["a@x", "b@x"]);
-    }
-
-    #[tokio::test]
-    async fn outside_of_a_work_tree_everything_is_empty() {
-        let dir = tempfile::tempdir().expect("a directory");
-        assert_eq!(metadata(dir.path()).await, Metadata::default());
-    }
-}
+pub use checkout::Checkout;
+pub use error::GitError;
+pub use metadata::{Metadata, is_installed, metadata};
+pub use remotes::{Named, Remotes, RemotesRequest};
+pub use settings::{Settings, Site};
+pub use url::{repository, scrubbed};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{exec::Exec, project::Loaded, value::Value};
 use crate::{
     base::{Digest, Platform},
-    git::{Metadata, repository, scrubbed},
+    git::{Metadata, repository},
     graph::reference::clean,
     syntax::{builtins::is_provided, dialect::Feature},
 };
@@ -85,7 +85,7 @@ impl Exec {
             "EARTHLY_GIT_BRANCH" => branch(),
             "EARTHLY_GIT_TAG" => git.tag.clone(),
             "EARTHLY_GIT_ORIGIN_URL" => git.origin.clone(),
-            "EARTHLY_GIT_ORIGIN_URL_SCRUBBED" => scrubbed(&git.origin),
+            "EARTHLY_GIT_ORIGIN_URL_SCRUBBED" => git.masked_origin.clone(),
             "EARTHLY_GIT_PROJECT_NAME" => {
                 let full = repository(&git.origin);
                 full.split_once('/')
