@@ -14,6 +14,7 @@ use crate::{
     diag::{Diagnostic, Location, Severity, SourceFile, Span},
     engine::{Capability, Sockets, buildkit::dial::Place, lent::HostSocket},
     events::{Event, EventSink, NoEvents},
+    git::{Remotes, RemotesRequest},
     graph::{
         Ledger, Plan,
         ledger::{ArtifactOutput, Only, Output, OutputKind, OutputMode, Settled, Verdict, WaitId},
@@ -78,6 +79,7 @@ pub async fn build(
         stop.clone(),
     ));
     let cache_dir = CacheDir::of(&request)?;
+    let remotes = cache_dir.remotes(&request, &events);
     let delivery = Arc::new(Delivery {
         executor: Arc::clone(&executor),
         connection: Arc::clone(&connection),
@@ -111,11 +113,12 @@ pub async fn build(
 
     events.emit(Event::Phase("build"));
     let work = async {
-        refuse_what_is_not_strict(&request).await?;
+        refuse_what_is_not_strict(&request, &remotes).await?;
         require_capabilities(&request, &connection).await?;
-        connection.use_cache_of(cache_sources(&request, &outside, &events).await);
+        connection.use_cache_of(cache_sources(&request, &outside, &remotes, &events).await);
         let native = native_platform(&connection).await?;
-        let interpreted = interpret(&request, native, &plan, &ledger, probe, &events).await?;
+        let interpreted =
+            interpret(&request, native, &plan, &ledger, probe, &remotes, &events).await?;
         executor.settle().await.map_err(Failure::from_engine)?;
         // What stands in `WAIT` blocks has taken effect at their ends.
         let older = !interpreted.features.has(Feature::ReferencedSaveOnly);
@@ -145,11 +148,14 @@ pub async fn build(
 
 /// With `--strict`: what is forbidden then is found before anything runs, as far as that can be seen without running
 /// anything. What is wrong with the file otherwise is told by the interpretation that counts.
-async fn refuse_what_is_not_strict(request: &BuildRequest) -> Result<(), Failure> {
+async fn refuse_what_is_not_strict(
+    request: &BuildRequest,
+    remotes: &Arc<Remotes>,
+) -> Result<(), Failure> {
     if !request.strict {
         return Ok(());
     }
-    match interpret_only(request).await.0 {
+    match interpret_only(request, remotes).await.0 {
         Err(failure) if failure.diagnostics.iter().any(|d| d.code == interp::STRICT) => {
             Err(failure)
         }
@@ -157,13 +163,17 @@ async fn refuse_what_is_not_strict(request: &BuildRequest) -> Result<(), Failure
     }
 }
 
-/// Interprets without running or fetching anything.
-async fn interpret_only(request: &BuildRequest) -> (Result<Interpreted, Failure>, Arc<Ledger>) {
+/// Interprets without running anything or asking a registry.
+async fn interpret_only(
+    request: &BuildRequest,
+    remotes: &Arc<Remotes>,
+) -> (Result<Interpreted, Failure>, Arc<Ledger>) {
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     let quiet: Arc<dyn EventSink> = Arc::new(NoEvents);
     let probe = Arc::new(Planning { images: None });
-    let done = interpret(request, Platform::host(), &plan, &ledger, probe, &quiet).await;
+    let native = Platform::host();
+    let done = interpret(request, native, &plan, &ledger, probe, remotes, &quiet).await;
     (done, ledger)
 }
 
@@ -192,13 +202,13 @@ async fn native_platform(connection: &Connection) -> Result<Platform, Failure> {
 }
 
 /// Where things are remembered from run to run. Without a place of the user's it is a directory that goes with the run.
-enum CacheDir {
+pub(super) enum CacheDir {
     Users(PathBuf),
     OfThisRun(tempfile::TempDir),
 }
 
 impl CacheDir {
-    fn of(request: &BuildRequest) -> Result<Self, Failure> {
+    pub(super) fn of(request: &BuildRequest) -> Result<Self, Failure> {
         if let Some(dir) = &request.cache_dir {
             return Ok(Self::Users(dir.clone()));
         }
@@ -211,6 +221,20 @@ impl CacheDir {
                 Diagnostic::error("cache-directory", message).hint(hint),
             )
         })
+    }
+
+    /// The repositories that a run needs, kept here.
+    pub(super) fn remotes(
+        &self,
+        request: &BuildRequest,
+        events: &Arc<dyn EventSink>,
+    ) -> Arc<Remotes> {
+        let request = RemotesRequest {
+            cache_dir: self.path().join("git"),
+            offline: request.offline,
+            ..request.remotes.clone()
+        };
+        Arc::new(Remotes::new(request, Arc::clone(events)))
     }
 
     fn path(&self) -> &Path {
@@ -228,6 +252,7 @@ pub(super) async fn interpret(
     plan: &Arc<Plan>,
     ledger: &Arc<Ledger>,
     probe: Arc<dyn Probe>,
+    remotes: &Arc<Remotes>,
     events: &Arc<dyn EventSink>,
 ) -> Result<Interpreted, Failure> {
     let interpretation = interp::Request {
@@ -243,6 +268,7 @@ pub(super) async fn interpret(
         git_branch: request.git_branch.clone(),
         features: request.feature_overrides.clone(),
         options: request.options.clone(),
+        remotes: Some(Arc::clone(remotes)),
         build_sha: option_env!("BLD_BUILD_SHA").unwrap_or_default().to_owned(),
         ..interp::Request::new(request.goal.target().clone(), &request.cwd)
     };
@@ -283,12 +309,13 @@ pub(super) fn output_mode(request: &BuildRequest, every_visit: bool) -> OutputMo
 async fn cache_sources(
     request: &BuildRequest,
     outside: &Outside,
+    remotes: &Arc<Remotes>,
     events: &Arc<dyn EventSink>,
 ) -> Vec<String> {
     let mut names = request.cache_from.clone();
     if request.use_inline_cache {
         // What is wrong with the file is told by the interpretation that counts.
-        let (_, ledger) = interpret_only(request).await;
+        let (_, ledger) = interpret_only(request, remotes).await;
         let mode = OutputMode {
             push: true,
             ..OutputMode::default()

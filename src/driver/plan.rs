@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Failure,
-    build::{interpret, output_mode},
+    build::{CacheDir, interpret, output_mode},
     images::{Images, Outside},
     probe::Planning,
     request::BuildRequest,
@@ -46,7 +46,10 @@ pub async fn plan(
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     let probe = Arc::new(Planning { images });
-    let interpreted = interpret(&request, Platform::host(), &plan, &ledger, probe, &events).await?;
+    let cache_dir = CacheDir::of(&request)?;
+    let remotes = cache_dir.remotes(&request, &events);
+    let native = Platform::host();
+    let interpreted = interpret(&request, native, &plan, &ledger, probe, &remotes, &events).await?;
     let older = !interpreted.features.has(Feature::ReferencedSaveOnly);
     let outputs = ledger.settle(output_mode(&request, older));
     let root = ledger.visit_of(interpreted.root).target;

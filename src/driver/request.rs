@@ -3,7 +3,8 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use crate::{
-    base::{Platform, Secret, SecretBytes},
+    base::{Platform, SecretBytes},
+    git::RemotesRequest,
     graph::reference::{ArtifactRef, TargetRef},
     oci::settings::RegistrySettings,
     syntax::dialect::Feature,
@@ -90,12 +91,8 @@ pub struct BuildRequest {
     pub feature_overrides: Vec<Feature>,
     /// Overrides the branch that git says.
     pub git_branch: Option<String>,
-    /// `--git-username`, for every git host over HTTPS.
-    pub git_username: Option<String>,
-    /// `--git-password`.
-    pub git_password: Option<Secret>,
-    /// `--git-lfs-pull-include`.
-    pub git_lfs_pull_include: Option<String>,
+    /// How repositories are reached; where they are kept follows from `cache_dir`.
+    pub remotes: RemotesRequest,
     /// The socket of the SSH agent.
     pub ssh_auth_sock: Option<PathBuf>,
     /// A command that is asked for secrets that were not given.

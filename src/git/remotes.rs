@@ -123,15 +123,16 @@ impl Remotes {
         let key = (found.url.to_string(), name.to_owned());
         let work = || async {
             let label = Arc::new(Label {
-                target: String::new(),
+                target: found.repository.clone(),
                 text: match name {
                     "" => format!("git clone {}", found.url),
-                    name => format!("git clone {} {name}", found.url),
+                    name => format!("git clone {} ({name})", found.url),
                 },
                 platform: None,
+                raw_output: false,
                 at: None,
             });
-            let id = Digest::of(label.text.as_bytes());
+            let id = Digest::of(format!("git {}", label.text).as_bytes());
             let tell = |state| {
                 self.events.emit(Event::Step {
                     id: id.clone(),
@@ -161,7 +162,6 @@ impl Remotes {
         let store = Store::open(&self.cache_dir, found, self.lfs.as_deref())?;
         let mut resolved = self.resolve(found, &store, name).await?;
         let mut there = store.there(&resolved);
-        // The tags that a commit has may have been given to it later: asked for by its digits, it is known by them.
         if there.is_none() && self.offline {
             return Err(offline(found, name));
         }
@@ -230,6 +230,12 @@ fn offline(found: &Found, name: &str) -> GitError {
     GitError::Offline {
         url: found.url.to_string(),
         name: name.to_owned(),
+    }
+}
+
+impl std::fmt::Debug for Remotes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Remotes({})", self.cache_dir.display())
     }
 }
 

@@ -1,24 +1,20 @@
 //! The `git` part of bld's config file: how repositories of a site are reached (language specification, 7.5).
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use regex::Regex;
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, Visitor},
+    de::{self, MapAccess, Visitor},
 };
 
-use crate::{
-    base::Secret,
-    diag::{Diagnostic, words},
-};
+use crate::{base::Secret, diag::Diagnostic};
 
 /// Sites in the order of the file; the first whose pattern matches a reference decides.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The entries.
     pub sites: Vec<Site>,
-    unknown: Vec<(String, String)>,
 }
 
 /// One entry.
@@ -54,21 +50,6 @@ pub(crate) enum Auth {
     Http,
 }
 
-/// The keys of an entry.
-const KEYS: &[&str] = &[
-    "pattern",
-    "substitute",
-    "suffix",
-    "auth",
-    "user",
-    "port",
-    "prefix",
-    "password",
-    "serverkey",
-    "strict_host_key_checking",
-    "ssh_command",
-];
-
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Raw {
@@ -76,15 +57,13 @@ struct Raw {
     substitute: Option<String>,
     suffix: Option<String>,
     auth: Option<Auth>,
-    user: Option<Text>,
+    user: Option<String>,
     port: Option<u16>,
     prefix: Option<String>,
-    password: Option<Text>,
+    password: Option<String>,
     serverkey: Option<String>,
     strict_host_key_checking: Option<bool>,
     ssh_command: Option<String>,
-    #[serde(flatten)]
-    unknown: BTreeMap<String, IgnoredAny>,
 }
 
 impl Site {
@@ -94,7 +73,7 @@ impl Site {
         let substitute = given(raw.substitute);
         let prefix = given(raw.prefix);
         let port = raw.port.filter(|p| *p != 0);
-        let password = raw.password.map(|t| t.0).filter(|t| !t.is_empty());
+        let password = given(raw.password);
         if substitute.is_some() && (port.is_some() || prefix.is_some()) {
             return Err(
                 "`substitute` gives the whole URL and cannot stand together with `port` or `prefix`"
@@ -120,7 +99,7 @@ impl Site {
             substitute,
             suffix: given(raw.suffix).unwrap_or_else(|| ".git".to_owned()),
             auth,
-            user: raw.user.map(|t| t.0).filter(|t| !t.is_empty()),
+            user: given(raw.user),
             password: password.map(Secret::new),
             port,
             prefix: prefix.unwrap_or_default(),
@@ -169,36 +148,16 @@ impl Settings {
 
     /// What is worth a word about the section and stops nothing.
     pub fn remarks(&self, file: &str) -> Vec<Diagnostic> {
-        let warning = |code, message| Diagnostic::warning(code, message);
-        let known = ["github", "gitlab", "bitbucket"];
-        let bare = self
-            .sites
+        let hosts = [("github", "com"), ("gitlab", "com"), ("bitbucket", "org")];
+        let bare = hosts
             .iter()
-            .filter(|site| known.contains(&site.name.as_str()));
-        let mut remarks: Vec<Diagnostic> = bare
-            .map(|site| {
-                let host = if site.name == "bitbucket" {
-                    "org"
-                } else {
-                    "com"
-                };
-                let name = &site.name;
-                warning(
-                    "config-git-site",
-                    format!("config file `{file}`: `git.{name}` is no host"),
-                )
-                .hint(format!("did you mean `git.{name}.{host}`?"))
-            })
-            .collect();
-        for (site, key) in &self.unknown {
-            let message = format!("config file `{file}`: unknown key `git.{site}.{key}`");
-            let remark = warning("config-unknown-key", message);
-            remarks.push(match words::nearest(key, KEYS.iter().copied()) {
-                Some(near) => remark.hint(format!("did you mean `{near}`?")),
-                None => remark,
-            });
-        }
-        remarks
+            .filter(|(name, _)| self.sites.iter().any(|site| site.name == *name));
+        bare.map(|(name, end)| {
+            let message = format!("config file `{file}`: `git.{name}` is not the name of a host");
+            let hint = format!("did you mean `git.\"{name}.{end}\"`?");
+            Diagnostic::warning("config-git-site", message).hint(hint)
+        })
+        .collect()
     }
 }
 
@@ -221,8 +180,6 @@ impl<'de> Deserialize<'de> for Settings {
                 let mut settings = Settings::default();
                 while let Some((name, raw)) = map.next_entry::<String, Option<Raw>>()? {
                     let raw = raw.unwrap_or_default();
-                    let unknown = raw.unknown.keys().map(|key| (name.clone(), key.clone()));
-                    settings.unknown.extend(unknown);
                     let site = Site::new(&name, raw)
                         .map_err(|why| de::Error::custom(format!("git.{name}: {why}")))?;
                     settings.sites.push(site);
@@ -232,45 +189,6 @@ impl<'de> Deserialize<'de> for Settings {
         }
 
         deserializer.deserialize_any(Sites)
-    }
-}
-
-/// A value that is text even where YAML sees a number. Errors about it never show it.
-struct Text(String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl Visitor<'_> for Any {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.to_owned()))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
-            }
-        }
-
-        deserializer.deserialize_any(Any)
     }
 }
 
@@ -314,22 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn a_password_of_digits_is_text() {
-        let settings = settings("h.io: {user: 7, password: 0123}").unwrap();
-        assert_eq!(settings.sites[0].user.as_deref(), Some("7"));
-        assert!(settings.sites[0].password.is_some());
-        assert!(!format!("{settings:?}").contains("123"));
-    }
-
-    #[test]
-    fn slips_are_remarked() {
-        let remarks = settings("github: {}\nh.io: {pasword: x}\n")
+    fn a_bare_name_of_a_big_host_is_remarked() {
+        let remarks = settings("github: {}\nh.io: {}\n")
             .unwrap()
             .remarks("config.yml");
-        let all: Vec<String> = remarks.iter().flat_map(|r| r.hints.clone()).collect();
-        assert_eq!(
-            all,
-            ["did you mean `git.github.com`?", "did you mean `password`?"]
-        );
+        assert_eq!(remarks.len(), 1);
+        assert_eq!(remarks[0].hints, ["did you mean `git.\"github.com\"`?"]);
     }
 }

@@ -31,7 +31,7 @@ impl Exec {
         Some(Value::from(match self.without_git(&name) {
             Some(value) => value,
             None => {
-                let git = self.session.git(&self.home.dir).await;
+                let git = self.session.git_of(&self.home).await;
                 self.with_git(&name, &git)
             }
         }))
@@ -118,7 +118,7 @@ impl Exec {
         if let Some(id) = id.filter(|_| self.has(Feature::GlobalCache)) {
             return id.to_owned();
         }
-        let git = self.session.git(&self.home.dir).await;
+        let git = self.session.git_of(&self.home).await;
         let mut canonical = Canonical::of(&self.home, &git);
         // Without a repository the place is relative to wherever bld is called, and would mean two projects' caches.
         if canonical.tag.is_empty() {
@@ -155,6 +155,12 @@ struct Canonical {
 
 impl Canonical {
     fn of(file: &Arc<Loaded>, git: &Metadata) -> Self {
+        if let Some(repository) = &file.repository {
+            return Self {
+                place: repository.place(&file.dir).replace('+', "\\+"),
+                tag: repository.checkout.name().replace('+', "\\+"),
+            };
+        }
         let (Some(root), false) = (&git.root, git.origin.is_empty()) else {
             return Self {
                 place: file.shown.clone(),

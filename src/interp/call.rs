@@ -6,7 +6,7 @@ use super::{
     error::{self, Result},
     exec::{Exec, Start},
     project::{BASE, Loaded},
-    scope::Vars,
+    scope::{Imported, Vars},
     state::Current,
     visits::Finished,
 };
@@ -31,30 +31,50 @@ pub(crate) struct Reached {
     pub permitted: bool,
 }
 
+/// How far a place is known without fetching anything.
+enum Now {
+    Reached(Reached),
+    Remote { written: String, permitted: bool },
+}
+
 impl Exec {
     /// The build file of a place, seen from the code that runs; `allowed` is `--allow-privileged` of the command. For what
     /// is local the caller's own permission is inherited. For an alias that of its `IMPORT` counts, and the command's own
     /// flag does not.
     pub async fn place_of(&self, place: &Place, reference: &str, allowed: bool) -> Result<Reached> {
-        let _ = allowed;
-        self.place_now(place, reference)?
-            .ok_or_else(|| error::not_yet("a remote reference"))
+        let (remote, permitted) = match self.place_now(place, reference, allowed)? {
+            Now::Reached(reached) => return Ok(reached),
+            Now::Remote { written, permitted } => (written, permitted),
+        };
+        let (repository, dir) = self.session.repository(&remote).await?;
+        let project = &self.session.project;
+        Ok(Reached {
+            file: project.load_from(&repository, &dir, reference)?,
+            external: true,
+            permitted,
+        })
     }
 
-    /// The same where nothing has to be fetched for it; else none.
-    pub fn place_now(&self, place: &Place, reference: &str) -> Result<Option<Reached>> {
+    /// The same as far as nothing has to be fetched for it.
+    fn place_now(&self, place: &Place, reference: &str, allowed: bool) -> Result<Now> {
         let frame = self.frame();
         let mut permitted = frame.permitted;
+        let mut repository = frame.file.repository.clone();
         let dir = match place {
             Place::Here => {
-                return Ok(Some(Reached {
+                return Ok(Now::Reached(Reached {
                     file: Arc::clone(&frame.file),
                     external: false,
                     permitted,
                 }));
             }
             Place::Local(dir) => self.directory(dir)?,
-            Place::Remote(_) => return Ok(None),
+            Place::Remote(remote) => {
+                return Ok(Now::Remote {
+                    written: remote.clone(),
+                    permitted: permitted && allowed,
+                });
+            }
             Place::Alias(alias) => {
                 let import = frame.imports.get(alias);
                 let import = import.or_else(|| frame.base_imports.get(alias));
@@ -63,18 +83,37 @@ impl Exec {
                     return Err(error::unknown_alias(alias, known.map(String::as_str)));
                 };
                 permitted &= import.permitted;
-                import.dir.clone()
+                match &import.to {
+                    Imported::Remote(remote) => {
+                        return Ok(Now::Remote {
+                            written: remote.clone(),
+                            permitted,
+                        });
+                    }
+                    Imported::Directory(dir, of) => {
+                        repository.clone_from(of);
+                        dir.clone()
+                    }
+                }
             }
         };
-        Ok(Some(Reached {
-            file: self.session.project.load_dir(&dir, reference)?,
+        let project = &self.session.project;
+        let file = match &repository {
+            Some(repository) => project.load_from(repository, &dir, reference)?,
+            None => project.load_dir(&dir, reference)?,
+        };
+        Ok(Now::Reached(Reached {
+            file,
             external: true,
             permitted,
         }))
     }
 
-    /// A local directory as written in the code that runs.
+    /// A directory as written in the code that runs. In a repository it is one of that repository.
     pub fn directory(&self, dir: &str) -> Result<PathBuf> {
+        if self.frame().file.repository.is_some() && dir.starts_with(['/', '~']) {
+            return Err(error::absolute_in_repository(dir));
+        }
         if let Some(rest) = dir.strip_prefix('~') {
             let home = self.session.request.home.as_ref();
             let home = home.ok_or_else(error::no_home)?;
@@ -113,7 +152,8 @@ impl Exec {
         current: Current,
         build: bool,
     ) -> Result<Option<Start>> {
-        let Some(reached) = self.place_now(&target.place, &target.to_string())? else {
+        let reached = self.place_now(&target.place, &target.to_string(), false)?;
+        let Now::Reached(reached) = reached else {
             return Ok(None);
         };
         let start = self.start_in(reached, command, target, explicit, current, build);

@@ -25,6 +25,7 @@ use crate::{
         StepId,
         ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId, WaitId},
         plan::{Step, StepOp},
+        reference::Place,
     },
     syntax::{
         ast::{Keyword, Recipe},
@@ -208,11 +209,20 @@ impl Exec {
     /// Refuses what touches the host, `RUN --privileged` or `LOCALLY`, in code of a repository unless every reference on
     /// the way to it allows for that.
     pub fn permitted(&self, what: &str) -> Result<()> {
-        if self.frame().permitted {
-            Ok(())
-        } else {
-            Err(error::not_permitted(what))
+        if !self.frame().permitted {
+            return Err(error::not_permitted(what));
         }
+        // Whoever names a repository on the command line may not expect that it does something to this machine.
+        let remote_root = matches!(self.session.request.root.place, Place::Remote(_));
+        if let (true, Some(repository), "LOCALLY") =
+            (remote_root, &self.frame().file.repository, what)
+        {
+            self.warn(Diagnostic::warning(
+                "remote-locally",
+                format!("commands of `{}` run on this machine", repository.name),
+            ));
+        }
+        Ok(())
     }
 
     /// Says something about the current statement that stops nothing.

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use super::{
     error::{self, Failure},
     host,
+    origin::Repository,
 };
 
 /// The names of ignore files; a directory may have one of them.
@@ -21,7 +22,11 @@ pub(crate) struct Ignore {
 
 impl Ignore {
     /// Reads the ignore file of a directory.
-    pub fn of_dir(dir: &Path, implicit: bool) -> Result<Self, Failure> {
+    pub fn of_dir(
+        dir: &Path,
+        implicit: bool,
+        repository: Option<&Repository>,
+    ) -> Result<Self, Failure> {
         let there: Vec<&str> = IGNORE_FILES
             .into_iter()
             .filter(|name| host::kind(&dir.join(name)).is_some())
@@ -43,6 +48,12 @@ impl Ignore {
         match there.as_slice() {
             [] => {}
             [name] => {
+                let path = dir.join(name);
+                if let Some(repository) = repository
+                    && repository.inside(&path).is_none()
+                {
+                    return Err(error::leads_out(&repository.file(&path)));
+                }
                 let text = fs::read(dir.join(name)).map_err(|e| error::unreadable(name, &e))?;
                 ignore
                     .patterns

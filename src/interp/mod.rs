@@ -18,6 +18,7 @@ mod fork;
 mod host;
 mod ignore;
 pub mod manual;
+mod origin;
 mod owner;
 mod posix;
 pub mod probe;

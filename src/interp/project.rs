@@ -11,6 +11,7 @@ use super::{
     error::{self, Failure},
     host,
     ignore::Ignore,
+    origin::Repository,
     statics::Statics,
 };
 use crate::{
@@ -34,8 +35,10 @@ pub(crate) struct Loaded {
     pub dir: PathBuf,
     /// Its own path.
     pub path: PathBuf,
-    /// The directory as messages show it: nothing for the working directory, `./lib`, `../x`.
+    /// The directory as messages show it: nothing for the working directory, `./lib`, `../x`, `host/owner/repo/dir:tag`.
     pub shown: String,
+    /// The repository that it belongs to, unless it is a file of the user's own.
+    pub repository: Option<Arc<Repository>>,
     parsed: Parsed,
     /// What its `VERSION` line turns on.
     pub features: FeatureSet,
@@ -121,6 +124,23 @@ impl Loaded {
         format!("{}+{name}", self.shown)
     }
 
+    /// The directory on the user's side: where artifacts are written to. For a file of a repository it is the working
+    /// directory.
+    pub fn host_dir<'a>(&'a self, cwd: &'a Path) -> &'a Path {
+        match self.repository {
+            Some(_) => cwd,
+            None => &self.dir,
+        }
+    }
+
+    /// Its directory in a sentence.
+    pub fn shown_dir(&self) -> &str {
+        match self.shown.as_str() {
+            "" => ".",
+            shown => shown,
+        }
+    }
+
     /// A place in it.
     pub fn at(&self, span: Span) -> Location {
         Location::new(&self.tree().source, span)
@@ -142,7 +162,7 @@ impl Loaded {
         self.ignore
             .get_or_init(|| {
                 let implicit = !self.features.has(Feature::NoImplicitIgnore);
-                Ignore::of_dir(&self.dir, implicit).map(Arc::new)
+                Ignore::of_dir(&self.dir, implicit, self.repository.as_deref()).map(Arc::new)
             })
             .clone()
     }
@@ -152,6 +172,13 @@ impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Loaded({})", self.path.display())
     }
+}
+
+fn build_file_in(dir: &Path) -> Option<PathBuf> {
+    BUILD_FILES
+        .into_iter()
+        .map(|name| dir.join(name))
+        .find(|path| host::kind(path).is_some() && !path.is_dir())
 }
 
 /// All build files of one run.
@@ -181,11 +208,23 @@ impl Project {
     pub fn find(&self, dir: &Path, reference: &str) -> Result<PathBuf, Failure> {
         let missing = || error::no_build_file(reference, &self.show(dir));
         let dir = fs::canonicalize(dir).map_err(|_| missing())?;
-        BUILD_FILES
-            .into_iter()
-            .map(|name| dir.join(name))
-            .find(|path| host::kind(path).is_some() && !path.is_dir())
-            .ok_or_else(missing)
+        build_file_in(&dir).ok_or_else(missing)
+    }
+
+    /// The build file of a directory of a repository, which has to lie in it itself.
+    pub fn load_from(
+        &self,
+        repository: &Arc<Repository>,
+        dir: &Path,
+        reference: &str,
+    ) -> Result<Arc<Loaded>, Failure> {
+        let missing = || error::no_build_file(reference, &repository.directory(dir));
+        let dir = repository.inside(dir).ok_or_else(missing)?;
+        let path = build_file_in(&dir).ok_or_else(missing)?;
+        if repository.inside(&path).is_none() {
+            return Err(error::leads_out(&repository.file(&path)));
+        }
+        self.load_once(&dir, &path, Some(repository))
     }
 
     /// The build file of a directory.
@@ -195,15 +234,18 @@ impl Project {
 
     /// Reads and judges a file; what is wrong with it is for the caller.
     pub fn read(&self, path: &Path) -> Result<Parsed, Failure> {
-        let shown = self.show(path);
+        self.read_as(path, &self.show(path))
+    }
+
+    fn read_as(&self, path: &Path, shown: &str) -> Result<Parsed, Failure> {
         // Reading a pipe or a device could take for ever.
-        let metadata = fs::metadata(path).map_err(|e| error::unreadable(&shown, &e))?;
+        let metadata = fs::metadata(path).map_err(|e| error::unreadable(shown, &e))?;
         if !metadata.is_file() {
             let why = io::Error::other("it is not a regular file");
-            return Err(error::unreadable(&shown, &why));
+            return Err(error::unreadable(shown, &why));
         }
-        let bytes = fs::read(path).map_err(|e| error::unreadable(&shown, &e))?;
-        let source = syntax::read(shown.strip_prefix("./").unwrap_or(&shown), &bytes)
+        let bytes = fs::read(path).map_err(|e| error::unreadable(shown, &e))?;
+        let source = syntax::read(shown.strip_prefix("./").unwrap_or(shown), &bytes)
             .map_err(Failure::from)?;
         Ok(syntax::load(&source, &self.overrides))
     }
@@ -214,17 +256,34 @@ impl Project {
         let unreadable = |e: &io::Error| error::unreadable(&self.show(path), e);
         let dir = fs::canonicalize(dir).map_err(|e| unreadable(&e))?;
         let path = dir.join(path.file_name().unwrap_or_default());
+        self.load_once(&dir, &path, None)
+    }
+
+    fn load_once(
+        &self,
+        dir: &Path,
+        path: &Path,
+        repository: Option<&Arc<Repository>>,
+    ) -> Result<Arc<Loaded>, Failure> {
         let mut files = self.files.lock().expect("no holder of this lock panics");
-        if let Some(known) = files.get(&path) {
+        if let Some(known) = files.get(path) {
             return known.clone();
         }
-        let loaded = self.load(&dir, &path);
-        files.insert(path, loaded.clone());
+        let loaded = self.load(dir, path, repository);
+        files.insert(path.to_path_buf(), loaded.clone());
         loaded
     }
 
-    fn load(&self, dir: &Path, path: &Path) -> Result<Arc<Loaded>, Failure> {
-        let parsed = self.read(path)?;
+    fn load(
+        &self,
+        dir: &Path,
+        path: &Path,
+        repository: Option<&Arc<Repository>>,
+    ) -> Result<Arc<Loaded>, Failure> {
+        let parsed = match repository {
+            Some(repository) => self.read_as(path, &repository.file(path))?,
+            None => self.read(path)?,
+        };
         if parsed.fatal().next().is_some() {
             return Err(Failure::errors_of(parsed.problems));
         }
@@ -246,10 +305,14 @@ impl Project {
             targets,
             dir: dir.to_path_buf(),
             path: path.to_path_buf(),
-            shown: match self.show(dir) {
-                dir if dir == "." => String::new(),
-                dir => dir,
+            shown: match repository {
+                Some(repository) => repository.directory(dir),
+                None => match self.show(dir) {
+                    dir if dir == "." => String::new(),
+                    dir => dir,
+                },
             },
+            repository: repository.cloned(),
             statics: Statics::of(&parsed.file),
             parsed,
             features,

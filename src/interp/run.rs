@@ -16,6 +16,7 @@ use crate::{
     base::Platform,
     diag::{Diagnostic, words::nearest},
     events::EventSink,
+    git::Remotes,
     graph::{
         Ledger, Plan, StepId, TargetRef,
         ledger::{LinkKind, VisitId, WaitId},
@@ -61,6 +62,8 @@ pub struct Request {
     pub home: Option<PathBuf>,
     /// Names of the caller's own options: an argument of such a name that nothing declares was meant for the caller.
     pub options: Vec<String>,
+    /// Repositories of other places; none where there is no place to keep them.
+    pub remotes: Option<Arc<Remotes>>,
     /// The commit that bld was built from, for `BLD_BUILD_SHA`.
     pub build_sha: String,
 }
@@ -84,6 +87,7 @@ impl Request {
             features: Vec::new(),
             home: std::env::var_os("HOME").map(PathBuf::from),
             options: Vec::new(),
+            remotes: None,
             build_sha: String::new(),
         }
     }
@@ -134,7 +138,7 @@ impl Drop for StopOnDrop {
 
 async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
     let request = &session.request;
-    let file = root_file(session)?;
+    let file = root_file(session).await?;
     let name = request.root.name.clone();
     if name != BASE {
         file.recipe(&name)?;
@@ -186,11 +190,11 @@ async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
         platform: state.current.platform.clone(),
         artifacts: state.artifacts,
         features: file.features,
-        dir: file.dir.clone(),
+        dir: file.host_dir(session.project.cwd()).to_path_buf(),
     })
 }
 
-fn root_file(session: &Session) -> Result<Arc<Loaded>, Failure> {
+async fn root_file(session: &Session) -> Result<Arc<Loaded>, Failure> {
     let request = &session.request;
     let cwd = session.project.cwd();
     if let Some(file) = &request.file {
@@ -208,7 +212,11 @@ fn root_file(session: &Session) -> Result<Arc<Loaded>, Failure> {
             }
             None => cwd.join(dir),
         },
-        Place::Remote(_) => return Err(error::not_yet("a remote reference")),
+        Place::Remote(remote) => {
+            let (repository, dir) = session.repository(remote).await?;
+            let reference = request.root.to_string();
+            return session.project.load_from(&repository, &dir, &reference);
+        }
         Place::Alias(_) => return Err(error::alias_outside(&request.root.to_string())),
     };
     session.project.load_dir(&dir, &request.root.to_string())

@@ -3,9 +3,9 @@
 //! A [`Frame`] is the scope of one recipe body: a target, or one call of a function. `ENV` is not part of it: the
 //! environment belongs to the image and is shared between caller and function.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use super::{project::Loaded, value::Value};
+use super::{origin::Repository, project::Loaded, value::Value};
 use crate::diag::Location;
 
 /// Names with values.
@@ -13,9 +13,18 @@ pub(crate) type Vars = BTreeMap<String, Value>;
 
 /// Where an import leads.
 #[derive(Debug, Clone)]
+pub(crate) enum Imported {
+    /// A directory, made absolute; of a repository if the file that imports it is of one.
+    Directory(PathBuf, Option<Arc<Repository>>),
+    /// A repository as written. It is fetched when something of it is needed.
+    Remote(String),
+}
+
+/// An import.
+#[derive(Debug, Clone)]
 pub(crate) struct Import {
-    /// The directory as written behind `IMPORT`, made absolute.
-    pub dir: std::path::PathBuf,
+    /// What is behind `IMPORT`.
+    pub to: Imported,
     /// Whether what is reached through it may do what touches the host.
     pub permitted: bool,
     /// The statement.

@@ -11,7 +11,14 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::{probe::Probe, project::Project, run::Request, visits::Visits};
+use super::{
+    error::{self, Result},
+    origin::Repository,
+    probe::Probe,
+    project::{Loaded, Project},
+    run::Request,
+    visits::Visits,
+};
 use crate::{
     base::OnceMap,
     diag::{Diagnostic, Location},
@@ -104,8 +111,30 @@ impl Session {
         }
     }
 
+    /// The repository that a remote reference names, `host/owner/repo/dir:tag`, and the directory in it.
+    pub async fn repository(&self, remote: &str) -> Result<(Arc<Repository>, PathBuf)> {
+        let remotes = self.request.remotes.as_ref();
+        let remotes = remotes.ok_or_else(error::no_cache_directory)?;
+        let (path, name) = remote.split_once(':').unwrap_or((remote, ""));
+        let named = remotes.reference(path, name).await;
+        Ok(Repository::of(named.map_err(|e| error::remote(&e))?))
+    }
+
+    /// The git metadata of the directory of a build file, read once.
+    pub async fn git_of(&self, file: &Loaded) -> Arc<Metadata> {
+        let Some(repository) = &file.repository else {
+            return self.git(&file.dir).await;
+        };
+        let checkout = &repository.checkout;
+        self.git
+            .get_or_run(checkout.dir.clone(), || async {
+                Arc::new(checkout.metadata().await)
+            })
+            .await
+    }
+
     /// The git metadata of a directory, read once.
-    pub async fn git(&self, dir: &Path) -> Arc<Metadata> {
+    async fn git(&self, dir: &Path) -> Arc<Metadata> {
         let metadata = self
             .git
             .get_or_run(dir.to_path_buf(), || async {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     diag::{Diagnostic, words},
+    git,
     oci::settings::RegistrySettings,
 };
 
@@ -22,6 +23,8 @@ use super::{args::BuildArgs, env_vars::Environment};
 pub struct Config {
     /// Settings of the tool.
     pub global: Global,
+    /// How hosts of repositories are reached.
+    pub git: git::Settings,
     /// Mirrors, insecure registries.
     pub registries: RegistrySettings,
 }
@@ -146,6 +149,7 @@ fn parse(text: &str, place: &Place) -> Result<(Config, Vec<Diagnostic>), Diagnos
         let message = format!("config file `{}`: {problem}", place.path().display());
         return Err(Diagnostic::error("config-invalid", message));
     }
+    remarks.extend(config.git.remarks(&place.path().display().to_string()));
     Ok((config, remarks))
 }
 

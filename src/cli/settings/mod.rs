@@ -10,6 +10,7 @@ use crate::{
     base::{Platform, Secret},
     diag::{Diagnostic, words},
     driver::{BuildRequest, EngineChoice},
+    git,
     syntax::dialect::{FEATURES, Feature},
 };
 
@@ -79,11 +80,9 @@ pub fn resolve(
         auto_skip_db: args.auto_skip_db_path.as_ref().map(|path| cwd.join(path)),
         feature_overrides: features(&args.version_flag_overrides)?,
         git_branch: args.git_branch.clone(),
-        git_username: args.git_username.clone(),
-        git_password: args.git_password.clone().map(Secret::new),
-        git_lfs_pull_include: args.git_lfs_pull_include.clone(),
         ssh_auth_sock: args.ssh_auth_sock.clone().or_else(|| agent(environment)),
         engine: engine(args, &config),
+        remotes: remotes(args, environment, config.git),
         registries: config.registries,
         cache_dir: cache_dir(environment),
         parallelism: config
@@ -101,6 +100,30 @@ pub fn resolve(
 fn agent(environment: &Environment) -> Option<PathBuf> {
     let socket = environment.get("SSH_AUTH_SOCK")?;
     (!socket.is_empty()).then(|| PathBuf::from(socket))
+}
+
+/// What has to be known to reach repositories.
+fn remotes(
+    args: &BuildArgs,
+    environment: &Environment,
+    mut settings: git::Settings,
+) -> git::RemotesRequest {
+    let password = args.git_password.clone().map(Secret::new);
+    if args.git_username.is_some() || password.is_some() {
+        settings.use_login(args.git_username.as_deref(), password.as_ref());
+    }
+    let set = |name: &str| environment.get(name).filter(|v| !v.is_empty());
+    git::RemotesRequest {
+        settings,
+        cache_dir: PathBuf::new(),
+        home: set("HOME").map(PathBuf::from),
+        user: set("USER").map(str::to_owned),
+        netrc_content: set("NETRC_CONTENT").map(Secret::new),
+        netrc: set("NETRC").map(PathBuf::from),
+        ssh_auth_sock: args.ssh_auth_sock.clone().or_else(|| agent(environment)),
+        lfs_include: args.git_lfs_pull_include.clone(),
+        offline: false,
+    }
 }
 
 /// Typed before configured, and in each `--engine` before the reference's name for it.

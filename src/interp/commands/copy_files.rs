@@ -75,7 +75,7 @@ fn find(
     let relative = clean(&format!("./{}", text.trim_start_matches('/')));
     let relative = relative.strip_prefix("./").unwrap_or(&relative);
     if relative == ".." || relative.starts_with("../") {
-        let shown = exec.session.project.show(dir);
+        let shown = exec.home.shown_dir().to_owned();
         return Err(error::outside_context(text, &shown));
     }
     if relative == "." {
@@ -119,7 +119,7 @@ fn find(
                     include.push(target);
                 }
                 Err(FollowError::Outside) => {
-                    let shown = exec.session.project.show(dir);
+                    let shown = exec.home.shown_dir().to_owned();
                     return Err(error::outside_context(hit, &shown).hint(
                         "the symbolic link leads out; `--symlink-no-follow` copies the link itself",
                     ));

@@ -1,4 +1,4 @@
-//! `IMPORT` of a local directory (language specification, 3.3, 4.18).
+//! `IMPORT` of a directory or a repository (language specification, 3.3, 4.18).
 
 use crate::{
     graph::reference::Place,
@@ -6,7 +6,7 @@ use crate::{
         error::{self, Result},
         exec::Exec,
         expand::REFERENCE,
-        scope::Import,
+        scope::{Import, Imported},
     },
     syntax::ast::{Command, Keyword},
 };
@@ -28,13 +28,17 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             &format!("`{alias}` is no valid alias"),
         ));
     }
-    let permitted = exec.frame().permitted;
-    let dir = match Place::parse(&text) {
+    let mut permitted = exec.frame().permitted;
+    let to = match Place::parse(&text) {
         Ok(Place::Local(dir)) => {
             exec.note_allow_privileged(command, &Place::Local(dir.clone()));
-            exec.directory(&dir)?
+            let repository = exec.frame().file.repository.clone();
+            Imported::Directory(exec.directory(&dir)?, repository)
         }
-        Ok(Place::Remote(_)) => return Err(error::not_yet("IMPORT of a remote repository")),
+        Ok(Place::Remote(remote)) => {
+            permitted &= command.is_on("allow-privileged");
+            Imported::Remote(remote)
+        }
         Ok(Place::Here) => return Err(error::bad_import(&text, "it is this file itself")),
         Ok(Place::Alias(_)) | Err(_) => {
             return Err(
@@ -48,7 +52,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if let Some(first) = frame.imports.get(&alias) {
         return Err(error::alias_twice(&alias, &first.at));
     }
-    frame.imports.insert(alias, Import { dir, permitted, at });
+    frame.imports.insert(alias, Import { to, permitted, at });
     Ok(())
 }
 

@@ -29,7 +29,8 @@ pub(crate) async fn run(exec: &mut Exec) -> Result<()> {
     exec.keep_state();
     above(exec).await?;
     let fs = exec.push(StepOp::Scratch);
-    let dir = exec.home.dir.display().to_string();
+    let dir = exec.home.host_dir(exec.session.project.cwd());
+    let dir = dir.display().to_string();
     let user = exec.session.request.user.clone();
     exec.state.become_host(fs, &dir, user);
     Ok(())

@@ -210,7 +210,7 @@ fn save_local(
     if glob && !path.ends_with('/') {
         return Err(error::glob_needs_slash(written));
     }
-    let within = exec.home.dir.clone();
+    let within = exec.home.host_dir(exec.session.project.cwd()).to_path_buf();
     let full = host::clean(&within.join(path));
     let slash = path.ends_with('/') && full != Path::new("/");
     check_within(exec, &within, &full, slash, written, options.force)?;

@@ -16,6 +16,14 @@ pub(crate) fn unreadable(path: &str, error: &io::Error) -> Failure {
     fail("unreadable", format!("cannot read `{path}`: {error}"))
 }
 
+pub(crate) fn leads_out(path: &str) -> Failure {
+    fail_hint(
+        "leads-out",
+        format!("`{path}` is a symbolic link that leads out of its repository"),
+        "a repository is built from its own files alone",
+    )
+}
+
 pub(crate) fn two_ignore_files(first: &str, second: &str) -> Failure {
     fail_hint(
         "two-ignore-files",

@@ -3,6 +3,7 @@
 use super::{Failure, fail, fail_hint};
 use crate::{
     diag::{Diagnostic, Location, words},
+    git::GitError,
     graph::reference::RefError,
     syntax::ast::BuildFile,
 };
@@ -79,6 +80,25 @@ pub(crate) fn alias_twice(alias: &str, first: &Location) -> Failure {
     Diagnostic::error("alias-twice", format!("alias `{alias}` is already used"))
         .related(first.clone(), "first here")
         .into()
+}
+
+pub(crate) fn absolute_in_repository(path: &str) -> Failure {
+    fail_hint(
+        "absolute-in-repository",
+        format!("path `{path}` is not supported in a build file of a repository"),
+        "it can name directories of its own repository only, relative to its own: `./dir`, `../dir`",
+    )
+}
+
+pub(crate) fn remote(error: &GitError) -> Failure {
+    error.diagnostic().into()
+}
+
+pub(crate) fn no_cache_directory() -> Failure {
+    fail(
+        "cache-directory",
+        "a repository is needed, and there is no directory to keep a copy of it in",
+    )
 }
 
 pub(crate) fn not_permitted(what: &str) -> Failure {

@@ -116,7 +116,12 @@ async fn imports_have_their_rules() {
             "ARG P=lib\n  IMPORT $P",
             "neither a directory nor a repository",
         ),
-        ("IMPORT github.com/a/b", "not executed by this version"),
+        // Fetched as soon as something of it is needed.
+        ("IMPORT github.com/a/b", ""),
+        (
+            "IMPORT github.com/a/b\n  BUILD b+x",
+            "a repository is needed",
+        ),
     ] {
         let text = format!("VERSION 0.8\nFROM alpine\nt:\n  {line}\n");
         let case = Case::with(&[

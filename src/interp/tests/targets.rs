@@ -250,10 +250,6 @@ async fn unknown_names_are_answered_with_the_nearest_valid_one() {
       in +t
       hint: declare it with `IMPORT <path> AS lib`
     ");
-    insta::assert_snapshot!(case("BUILD github.com/a/b+x").run("+t").await.errors(), @r"
-    Buildfile:4:9: a remote reference is not executed by this version of bld yet
-      in +t
-    ");
     insta::assert_snapshot!(case("RUN x").run("+tt").await.errors(), @r"
     target `tt` not found in `Buildfile`
       hint: it has `t` and `image`
