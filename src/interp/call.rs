@@ -55,7 +55,14 @@ impl Exec {
         })
     }
 
-    /// The same as far as nothing has to be fetched for it.
+    /// The same where nothing has to be fetched for it; else none.
+    pub fn reached_now(&self, place: &Place, reference: &str) -> Result<Option<Reached>> {
+        Ok(match self.place_now(place, reference, false)? {
+            Now::Reached(reached) => Some(reached),
+            Now::Remote { .. } => None,
+        })
+    }
+
     fn place_now(&self, place: &Place, reference: &str, allowed: bool) -> Result<Now> {
         let frame = self.frame();
         let mut permitted = frame.permitted;
@@ -152,8 +159,7 @@ impl Exec {
         current: Current,
         build: bool,
     ) -> Result<Option<Start>> {
-        let reached = self.place_now(&target.place, &target.to_string(), false)?;
-        let Now::Reached(reached) = reached else {
+        let Some(reached) = self.reached_now(&target.place, &target.to_string())? else {
             return Ok(None);
         };
         let start = self.start_in(reached, command, target, explicit, current, build);

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use super::project::build_file_in;
 use crate::git::{Checkout, Named};
 
 /// The repository of a build file, at one commit.
@@ -33,6 +34,11 @@ impl Repository {
     pub fn inside(&self, path: &Path) -> Option<PathBuf> {
         let path = fs::canonicalize(path).ok()?;
         path.starts_with(&self.checkout.dir).then_some(path)
+    }
+
+    /// The build file of a directory of it, its directory canonical.
+    pub fn build_file(&self, dir: &Path) -> Option<PathBuf> {
+        build_file_in(&self.inside(dir)?)
     }
 
     /// A directory of it, without the tag: `github.com/owner/repo/dir`.

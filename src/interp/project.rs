@@ -174,7 +174,8 @@ impl fmt::Debug for Loaded {
     }
 }
 
-fn build_file_in(dir: &Path) -> Option<PathBuf> {
+/// The build file of a directory.
+pub(crate) fn build_file_in(dir: &Path) -> Option<PathBuf> {
     BUILD_FILES
         .into_iter()
         .map(|name| dir.join(name))
@@ -219,12 +220,12 @@ impl Project {
         reference: &str,
     ) -> Result<Arc<Loaded>, Failure> {
         let missing = || error::no_build_file(reference, &repository.directory(dir));
-        let dir = repository.inside(dir).ok_or_else(missing)?;
-        let path = build_file_in(&dir).ok_or_else(missing)?;
+        let path = repository.build_file(dir).ok_or_else(missing)?;
         if repository.inside(&path).is_none() {
             return Err(error::leads_out(&repository.file(&path)));
         }
-        self.load_once(&dir, &path, Some(repository))
+        let dir = path.parent().ok_or_else(missing)?;
+        self.load_once(dir, &path, Some(repository))
     }
 
     /// The build file of a directory.

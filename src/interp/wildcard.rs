@@ -57,6 +57,8 @@ impl Exec {
         if pattern.contains("**") {
             return Err(error::globstar(&reference));
         }
+        // Refuses what a repository may not name at all.
+        self.directory(pattern)?;
         let home = self.session.request.home.as_deref();
         let mut targets = Vec::new();
         for dir in directories(&self.frame().file.dir, home, pattern) {
@@ -80,15 +82,17 @@ impl Exec {
             return Ok(false);
         };
         let reference = target.to_string();
-        if self
-            .session
-            .project
-            .find(&self.directory(dir)?, &reference)
-            .is_err()
-        {
+        let dir = self.directory(dir)?;
+        let repository = self.frame().file.repository.as_deref();
+        let there = match repository {
+            // What a pattern matches beyond the repository is not there.
+            Some(repository) => repository.build_file(&dir).is_some(),
+            None => self.session.project.find(&dir, &reference).is_ok(),
+        };
+        if !there {
             return Ok(false);
         }
-        let reached = self.place_now(&target.place, &reference)?;
+        let reached = self.reached_now(&target.place, &reference)?;
         Ok(reached.is_some_and(|reached| reached.file.recipe(&target.name).is_ok()))
     }
 }
