@@ -1,6 +1,6 @@
 //! A diagnostic is data: what, where, why, what next.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::source::Location;
 
@@ -22,6 +22,32 @@ pub struct Frame {
     pub what: String,
     /// The statement that led there; none for the command line.
     pub at: Option<Location>,
+}
+
+/// The whole way to a place, innermost step first. The outer part is shared by everything that was reached through it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The innermost step.
+    pub frame: Frame,
+    /// How that was reached; none for the command line.
+    pub outer: Option<Arc<Way>>,
+}
+
+impl Way {
+    /// The steps, innermost first.
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+        std::iter::successors(Some(self), |way| way.outer.as_deref()).map(|way| &way.frame)
+    }
+}
+
+impl Drop for Way {
+    // A recursion of the user's is thousands of steps deep; dropping it must not be one of ours.
+    fn drop(&mut self) {
+        let mut next = self.outer.take();
+        while let Some(mut way) = next.and_then(Arc::into_inner) {
+            next = way.outer.take();
+        }
+    }
 }
 
 /// One problem, ready to be drawn for a person or written as JSON.

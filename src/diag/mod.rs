@@ -7,5 +7,5 @@ pub mod render;
 pub mod source;
 pub mod words;
 
-pub use diagnostic::{Diagnostic, Frame, Severity};
+pub use diagnostic::{Diagnostic, Frame, Severity, Way};
 pub use source::{Location, SourceFile, Span};

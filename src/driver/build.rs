@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     base::{OnceMap, Platform},
     diag::{Diagnostic, Location, Severity, SourceFile, Span},
-    engine::{Capability, Sockets, buildkit::dial::Place, lent::HostSocket},
+    engine::{Capability, EngineError, Sockets, buildkit::dial::Place, lent::HostSocket},
     events::{Event, EventSink, NoEvents},
     git::{Remotes, RemotesRequest},
     graph::{
@@ -134,7 +134,13 @@ pub async fn build(
         outcome = work => outcome,
     };
     let outcome = match (outcome, executor.first_failure()) {
-        (Err(failure), Some(error)) => Err(failure.or_engine(error)),
+        (Err(failure), Some(error)) => {
+            let way = match &error {
+                EngineError::Step(failure) => plan.way_to(&failure.label),
+                _ => None,
+            };
+            Err(failure.or_engine(error).by_way(way.as_deref()))
+        }
         (outcome, _) => outcome,
     };
     if outcome.is_err() {
@@ -389,6 +395,7 @@ fn asked_artifact(
             op,
             platform: Platform::host(),
             label: Arc::clone(&label),
+            way: None,
         })
     };
     let on = push(StepOp::Scratch);

@@ -1,9 +1,7 @@
 //! The handful of ways in which a run can fail, and the words for what an engine reports.
 
-use std::fmt::Write as _;
-
 use crate::{
-    diag::Diagnostic,
+    diag::{Diagnostic, Frame, Way},
     engine::{EngineError, StepFailure},
 };
 
@@ -88,7 +86,32 @@ impl Failure {
             | EngineError::Image { .. }
             | EngineError::Other(_) => FailureKind::Environment,
         };
-        Self::new(kind, engine_diagnostic(error))
+        let target = match &error {
+            EngineError::Step(failure) => failure.label.target.clone(),
+            _ => String::new(),
+        };
+        let mut diagnostic = engine_diagnostic(error);
+        if !target.is_empty() {
+            diagnostic = diagnostic.frame(Frame {
+                what: target,
+                at: None,
+            });
+        }
+        Self::new(kind, diagnostic)
+    }
+
+    /// Says by which way the build got to what failed, where the interpreter has not said so already.
+    #[must_use]
+    pub fn by_way(mut self, way: Option<&Way>) -> Self {
+        if let Some(way) = way {
+            let frames: Vec<Frame> = way.frames().cloned().collect();
+            for diagnostic in &mut self.diagnostics {
+                if diagnostic.frames.len() < frames.len() || diagnostic.frames.len() <= 1 {
+                    diagnostic.frames.clone_from(&frames);
+                }
+            }
+        }
+        self
     }
 }
 
@@ -143,7 +166,7 @@ pub const DEFAULT_AGENT: &str = "default";
 /// A step's failure: its place, what it wrote last, and what that usually means.
 fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
     let command = first_line(&failure.label.text);
-    let mut message = match (missing_path(failure), failure.exit_code) {
+    let message = match (missing_path(failure), failure.exit_code) {
         (Some(path), _) if command.starts_with("SAVE ARTIFACT") => {
             format!("cannot save artifact `{path}`, since it does not exist")
         }
@@ -159,9 +182,6 @@ fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
         }
         (None, None) => format!("`{command}` failed: {}", failure.message),
     };
-    if !failure.label.target.is_empty() {
-        let _ = write!(message, " (in {})", failure.label.target);
-    }
     let mut diagnostic = Diagnostic::error("step-failed", message);
     if let Some(at) = &failure.label.at {
         diagnostic = diagnostic.at(at.clone());

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use crate::{base::Platform, events::Label};
+use crate::{base::Platform, diag::Way, events::Label};
 
 /// A step of one plan.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub struct Step {
     pub platform: Platform,
     /// Its target, text and place.
     pub label: Arc<Label>,
+    /// How the build came to it; none for bld's own work.
+    pub way: Option<Arc<Way>>,
 }
 
 /// What a step does. The result is a file system, except where it says so.
@@ -340,6 +342,13 @@ impl Plan {
     /// A step of this plan.
     pub fn step(&self, id: StepId) -> Arc<Step> {
         Arc::clone(&self.steps.read().expect("no holder of this lock panics")[id.0 as usize])
+    }
+
+    /// How the build came to the step that is called by this very label.
+    pub fn way_to(&self, label: &Arc<Label>) -> Option<Arc<Way>> {
+        let steps = self.steps.read().expect("no holder of this lock panics");
+        let step = steps.iter().find(|step| Arc::ptr_eq(&step.label, label))?;
+        step.way.clone()
     }
 
     /// How many steps there are.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     base::Platform,
-    diag::{Diagnostic, Location},
+    diag::{Diagnostic, Frame as DiagFrame, Location, Way},
     events::Label,
     graph::{
         StepId,
@@ -49,6 +49,8 @@ pub(crate) struct Exec {
     pub home: Arc<Loaded>,
     /// The name of the target.
     pub target: String,
+    /// The statement that led here, and the way to that; none for the root.
+    pub reached: Option<(Location, Arc<Way>)>,
     /// Whether it is reached from the root by `BUILD` alone.
     pub chain: bool,
     /// Scopes: the target's, then one for each call of a function.
@@ -155,6 +157,28 @@ impl Exec {
                 at: Some(self.at.clone()),
                 raw_output,
             }),
+            way: Some(self.way()),
+        })
+    }
+
+    /// How the build came to the current statement.
+    pub fn way(&self) -> Arc<Way> {
+        let (at, outer) = self.reached.clone().unzip();
+        let start = Arc::new(Way {
+            frame: DiagFrame {
+                what: self.frames[0].shown(),
+                at,
+            },
+            outer,
+        });
+        self.frames[1..].iter().fold(start, |outer, frame| {
+            Arc::new(Way {
+                frame: DiagFrame {
+                    what: frame.shown(),
+                    at: frame.called_from.clone(),
+                },
+                outer: Some(outer),
+            })
         })
     }
 
@@ -258,7 +282,7 @@ impl Exec {
             }
             return Err(error::too_deep(&start.file.target(&start.target), limit));
         }
-        let entry = start.start(session, Some(self.id));
+        let entry = start.start(session, Some(Caller::new(self, &at)));
         let link = LinkTo {
             kind,
             at: Some(at),
@@ -337,6 +361,24 @@ impl LinkTo {
     }
 }
 
+/// Who asks for a target first, and by which statement.
+pub(crate) struct Caller {
+    id: VisitId,
+    at: Location,
+    way: Arc<Way>,
+}
+
+impl Caller {
+    /// The statement at `at` of what runs.
+    pub fn new(exec: &Exec, at: &Location) -> Self {
+        Self {
+            id: exec.id,
+            at: at.clone(),
+            way: exec.way(),
+        }
+    }
+}
+
 /// Everything that is needed to begin with a target.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
@@ -377,7 +419,8 @@ impl Start {
     }
 
     /// Starts it, or finds that it was started.
-    pub fn start(self, session: &Arc<Session>, parent: Option<VisitId>) -> Arc<Entry> {
+    pub fn start(self, session: &Arc<Session>, caller: Option<Caller>) -> Arc<Entry> {
+        let (parent, reached) = caller.map(|c| (c.id, (c.at, c.way))).unzip();
         let key = self.key(session);
         let name = self.file.target(&self.target);
         let visit = Visit {
@@ -393,7 +436,7 @@ impl Start {
         let run = {
             let session = Arc::clone(session);
             |id| -> futures_util::future::BoxFuture<'static, Outcome> {
-                Box::pin(target::visit(session, id, self))
+                Box::pin(target::visit(session, id, self, reached))
             }
         };
         session

@@ -12,12 +12,17 @@ use super::{
     visits::{Finished, Outcome},
 };
 use crate::{
-    diag::Span,
+    diag::{Location, Span, Way},
     graph::ledger::{LinkKind, VisitId, WaitId},
 };
 
 /// Interprets a target.
-pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> Outcome {
+pub(crate) async fn visit(
+    session: Arc<Session>,
+    id: VisitId,
+    start: Start,
+    reached: Option<(Location, Arc<Way>)>,
+) -> Outcome {
     let file = Arc::clone(&start.file);
     let name = file.target(&start.target);
     let mut frame = Frame::new(Arc::clone(&file), name, start.args.clone());
@@ -27,6 +32,7 @@ pub(crate) async fn visit(session: Arc<Session>, id: VisitId, start: Start) -> O
         id,
         home: Arc::clone(&file),
         target: start.target.clone(),
+        reached,
         chain: start.chain,
         frames: vec![frame],
         state: State::empty(start.current.clone()),

@@ -5,7 +5,7 @@ use crate::{
     interp::{
         args::{BuildArg, matrix},
         error::{self, Result},
-        exec::{Exec, Pending, Start},
+        exec::{Caller, Exec, Pending, Start},
         expand::{How, REFERENCE},
         scope::Vars,
         state::Current,
@@ -104,8 +104,9 @@ async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
 /// until the statement itself runs.
 pub(crate) fn start_early(exec: &Exec, command: &Command) {
     let starts = early(exec, command).unwrap_or_default();
+    let at = exec.frame().file.at(command.span);
     for start in starts {
-        start.start(&exec.session, Some(exec.id));
+        start.start(&exec.session, Some(Caller::new(exec, &at)));
     }
 }
 
