@@ -173,6 +173,10 @@ fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
         (Some(path), _) if command.starts_with("COPY") && command.contains('+') => {
             format!("artifact path `{path}` not found in what the target saves")
         }
+        (Some(_), _) if command.starts_with("--artifact") => {
+            let artifact = command.trim_start_matches("--artifact ");
+            format!("artifact path `{artifact}` not found in what the target saves")
+        }
         (Some(path), _) => format!("`{path}` not found"),
         (None, _) if no_shell(failure) => {
             format!("`{command}` needs a shell, and the image has no `/bin/sh`")

@@ -132,7 +132,11 @@ impl Exec {
             Keyword::Host => Box::pin(commands::host::run(self, command)),
             Keyword::Locally => Box::pin(commands::locally::run(self)),
             // Validated while the file was read; nothing depends on it any more.
-            Keyword::Version | Keyword::Project => Box::pin(async { Ok(()) }),
+            Keyword::Version => Box::pin(async { Ok(()) }),
+            Keyword::Project => {
+                self.warn(error::project_has_no_effect());
+                Box::pin(async { Ok(()) })
+            }
             Keyword::Function | Keyword::Command => {
                 failed(error::function_keyword_here(command.keyword))
             }

@@ -74,6 +74,7 @@ impl Exec {
         state.last_image = state.last_image.take().or(then.state.last_image);
         state.pushed = state.pushed.or(then.state.pushed);
         state.after_push |= then.state.after_push;
+        state.push_left_out |= then.state.push_left_out;
         for (frame, other) in self.frames.iter_mut().zip(then.frames) {
             merge_vars(by, &mut frame.args, other.args);
             merge_vars(by, &mut frame.lets, other.lets);

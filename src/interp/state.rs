@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub pushed: Option<StepId>,
     /// Before `wait-block`: only push commands and saves may follow.
     pub after_push: bool,
+    /// Whether a `RUN --push` was left out: before `wait-block` no image that stands behind it can be made.
+    pub push_left_out: bool,
 }
 
 impl State {
@@ -93,6 +95,7 @@ impl State {
             last_image: None,
             pushed: None,
             after_push: false,
+            push_left_out: false,
         }
     }
 

@@ -651,7 +651,9 @@ pub(super) fn set_undeclared(name: &str) -> Diagnostic {
         "set-undeclared",
         format!("SET of `{name}`, which is not declared"),
     )
-    .hint(format!("declare it first: `LET {name}=…`"))
+    .hint(format!(
+        "declare it first: `LET {name}=…`; to change an ENV or a global, take its value over: `LET {name}=${name}`"
+    ))
 }
 
 pub(super) fn set_of_arg(name: &str, declared: Location) -> Diagnostic {

@@ -129,12 +129,17 @@ pub struct WantedPush {
 impl Case {
     /// Reads a folder.
     pub fn read(dir: &Path) -> Result<Self, String> {
+        Self::read_with(dir, |text| text)
+    }
+
+    /// Reads a folder, with the placeholders of `case.yml` filled in.
+    pub fn read_with(dir: &Path, fill: impl Fn(String) -> String) -> Result<Self, String> {
         let topic = dir.parent().expect("it is in a topic");
         let name = format!("{}/{}", name_of(topic), name_of(dir));
         let path = dir.join("case.yml");
         let text = fs::read_to_string(&path).map_err(|e| format!("{name}/case.yml: {e}"))?;
         let written: Written =
-            serde_yaml::from_str(&text).map_err(|e| format!("{name}/case.yml: {e}"))?;
+            serde_yaml::from_str(&fill(text)).map_err(|e| format!("{name}/case.yml: {e}"))?;
         if written.run.is_empty() || written.covers.is_empty() {
             return Err(format!(
                 "{name}/case.yml: nothing to run, or covers nothing"

@@ -44,19 +44,21 @@ impl Names {
 pub fn run(case: &Case, site: &Site) -> Result<(), String> {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let names = Names {
-        id: format!("bldcase{}x{number}", std::process::id()),
+        // Of one length, so that carets under it are, too.
+        id: format!("bld-case-{:07}-{number:04}", std::process::id()),
         registry: site.registry.clone(),
     };
+    let case = &Case::read_with(&case.dir, |text| names.fill(&text))?;
     let mut bld = Bld::new().env("BLD_ENGINE", &site.address);
     if !site.config.is_empty() {
         bld = bld.env("BLD_CONFIG", &site.config);
     }
     for (name, value) in &case.env {
-        bld = bld.env(name, &names.fill(value));
+        bld = bld.env(name, value);
     }
     copy_tree(&case.dir, &bld.path("."), &names).map_err(|e| format!("copying: {e}"))?;
     if let Some(setup) = &case.setup {
-        script(&bld, setup, &names).map_err(|e| format!("setup: {e}"))?;
+        script(&bld, setup).map_err(|e| format!("setup: {e}"))?;
     }
     if case.check {
         let ran = invoke(&bld, &["check".to_owned()], "", &[])?;
@@ -78,7 +80,7 @@ pub fn run(case: &Case, site: &Site) -> Result<(), String> {
     }
     if let Some(docker) = docker {
         for name in case.run.iter().flat_map(|run| run.images.keys()) {
-            docker.remove_image(&names.fill(name));
+            docker.remove_image(name);
         }
     }
     result
@@ -93,21 +95,17 @@ fn one(
     docker: Option<&Docker>,
 ) -> Result<(), String> {
     if let Some(before) = &step.before {
-        script(bld, before, names).map_err(|e| format!("before: {e}"))?;
+        script(bld, before).map_err(|e| format!("before: {e}"))?;
     }
-    let args: Vec<String> = step.args.iter().map(|arg| names.fill(arg)).collect();
-    let env: Vec<(String, String)> = step
-        .env
-        .iter()
-        .map(|(name, value)| (name.clone(), names.fill(value)))
-        .collect();
-    if let Some(args) = plan_of(step, &args) {
+    let args = &step.args;
+    let env: Vec<(String, String)> = step.env.clone().into_iter().collect();
+    if let Some(args) = plan_of(step, args) {
         let ran = invoke(bld, &args, &step.dir, &env)?;
         if ran.code != 0 {
             return Err(format!("bld {} fails\n{}", args.join(" "), ran.stderr));
         }
     }
-    let ran = invoke(bld, &args, &step.dir, &env)?;
+    let ran = invoke(bld, args, &step.dir, &env)?;
     let both = format!("{}{}", ran.stdout, ran.stderr);
     if ran.code != step.exit {
         return Err(format!(
@@ -118,20 +116,20 @@ fn one(
     if both.contains("panicked at") {
         return Err(format!("it panicked\n{both}"));
     }
-    in_order(&step.stderr, &ran.stderr, names).map_err(|e| format!("standard error: {e}"))?;
-    in_order(&step.stdout, &ran.stdout, names).map_err(|e| format!("standard output: {e}"))?;
+    in_order(&step.stderr, &ran.stderr).map_err(|e| format!("standard error: {e}"))?;
+    in_order(&step.stdout, &ran.stdout).map_err(|e| format!("standard output: {e}"))?;
     for text in &step.absent {
-        if both.contains(&names.fill(text)) {
+        if both.contains(text) {
             return Err(format!("`{text}` should not be in\n{both}"));
         }
     }
     for (name, wanted) in &step.files {
-        let path = bld.path(&names.fill(name));
-        file(&path, wanted.as_ref(), names).map_err(|e| format!("{name}: {e}\n{both}"))?;
+        let path = bld.path(name);
+        file(&path, wanted.as_ref()).map_err(|e| format!("{name}: {e}\n{both}"))?;
     }
     if let Some(docker) = docker {
         for (name, wanted) in &step.images {
-            let name = names.fill(name);
+            let name = name.clone();
             match wanted {
                 Some(wanted) => wanted.compare(docker, &name)?,
                 None if docker.image(&name).is_some() => {
@@ -142,7 +140,7 @@ fn one(
         }
     }
     for (name, wanted) in &step.pushed {
-        let name = names.fill(name);
+        let name = name.clone();
         let (repository, tag) = name.rsplit_once(':').ok_or("`pushed` wants a tag")?;
         let manifest = Registry::at(&names.registry).manifest(repository, tag);
         match (wanted, manifest) {
@@ -161,30 +159,32 @@ fn one(
         snapshot(case, at, &names.hide(&ran.stderr))?;
     }
     if let Some(after) = &step.after {
-        script(bld, after, names).map_err(|e| format!("after: {e}\n{both}"))?;
+        script(bld, after).map_err(|e| format!("after: {e}\n{both}"))?;
     }
     Ok(())
 }
 
 /// The arguments of `bld plan` for what builds.
 fn plan_of(step: &Run, args: &[String]) -> Option<Vec<String>> {
-    let builds = args.iter().find(|arg| !arg.starts_with('-'))?.contains('+');
-    let partial = args.iter().any(|arg| arg == "--artifact" || arg == "-a");
-    if !step.plan.unwrap_or(step.exit == 0 && builds && !partial) {
+    let reference = |arg: &String| arg.contains('+') && !arg.starts_with('-');
+    let target = args.iter().position(reference)?;
+    let (options, rest) = args.split_at(target);
+    let partial = options
+        .iter()
+        .any(|option| ["--artifact", "-a", "--image"].contains(&option.as_str()));
+    if !step.plan.unwrap_or(step.exit == 0 && !partial) {
         return None;
     }
-    let (options, rest) = args.split_at(args.iter().position(|arg| !arg.starts_with('-'))?);
     let plan = ["plan".to_owned(), "--offline".to_owned()];
     Some([options, &plan, rest].concat())
 }
 
-fn in_order(wanted: &[String], text: &str, names: &Names) -> Result<(), String> {
+fn in_order(wanted: &[String], text: &str) -> Result<(), String> {
     let mut rest = text;
     for piece in wanted {
-        let piece = names.fill(piece);
-        match rest.find(&piece) {
+        match rest.find(piece) {
             Some(at) => rest = &rest[at + piece.len()..],
-            None if text.contains(&piece) => {
+            None if text.contains(piece) => {
                 return Err(format!("`{piece}` is not in its order in\n{text}"));
             }
             None => return Err(format!("`{piece}` is missing in\n{text}")),
@@ -193,7 +193,7 @@ fn in_order(wanted: &[String], text: &str, names: &Names) -> Result<(), String> 
     Ok(())
 }
 
-fn file(path: &Path, wanted: Option<&WantedFile>, names: &Names) -> Result<(), String> {
+fn file(path: &Path, wanted: Option<&WantedFile>) -> Result<(), String> {
     let found = fs::symlink_metadata(path);
     let Some(wanted) = wanted else {
         return match found {
@@ -204,7 +204,7 @@ fn file(path: &Path, wanted: Option<&WantedFile>, names: &Names) -> Result<(), S
     let found = found.map_err(|e| e.to_string())?;
     let read = || fs::read_to_string(path).map_err(|e| e.to_string());
     match wanted {
-        WantedFile::Text(text) => equal("content", &names.fill(text), &read()?),
+        WantedFile::Text(text) => equal("content", text, &read()?),
         WantedFile::Properties(FileProperties {
             text,
             contains,
@@ -214,10 +214,10 @@ fn file(path: &Path, wanted: Option<&WantedFile>, names: &Names) -> Result<(), S
             mtime,
         }) => {
             if let Some(text) = text {
-                equal("content", &names.fill(text), &read()?)?;
+                equal("content", text, &read()?)?;
             }
             if !contains.is_empty() {
-                in_order(contains, &read()?, names)?;
+                in_order(contains, &read()?)?;
             }
             if let Some(mode) = mode {
                 equal(
@@ -289,11 +289,11 @@ fn invoke(bld: &Bld, args: &[String], dir: &str, env: &[(String, String)]) -> Re
 }
 
 /// A script in the project, with a git that knows nothing of this machine.
-fn script(bld: &Bld, text: &str, names: &Names) -> Result<(), String> {
+fn script(bld: &Bld, text: &str) -> Result<(), String> {
     let like_bld = bld.command(&[]);
     let mut shell = Command::new("/bin/sh");
     shell
-        .args(["-euc", &names.fill(text)])
+        .args(["-euc", text])
         .current_dir(bld.path("."))
         .env_clear()
         .envs(like_bld.get_envs().filter_map(|(k, v)| v.map(|v| (k, v))))

@@ -118,7 +118,7 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
     let chmod = texts.pop().flatten().filter(|t| !t.is_empty());
     let chown = texts.pop().flatten().filter(|t| !t.is_empty());
     if let Some(owner) = &chown
-        && owner.split(':').any(str::is_empty)
+        && (owner.split(':').any(str::is_empty) || owner.split(':').count() > 2)
     {
         return Err(error::bad_owner(owner));
     }

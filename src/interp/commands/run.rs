@@ -59,6 +59,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     } else {
         exec.state.pushed = step.or(exec.state.pushed);
         exec.state.after_push = true;
+        exec.state.push_left_out |= step.is_none();
     }
     Ok(())
 }

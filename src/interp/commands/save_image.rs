@@ -13,10 +13,7 @@ use crate::{
         value::UNDECIDED,
     },
     oci::ImageRef,
-    syntax::{
-        ast::{Command, Keyword},
-        dialect::Feature,
-    },
+    syntax::ast::{Command, Keyword},
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -62,16 +59,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if push && !exec.pushes_in_place() {
         exec.state.after_push = true;
     }
-    // Before `wait-block`: what comes after a push that was left out cannot be made.
-    if exec.state.after_push && !exec.has(Feature::WaitBlock) && !push && !exec.session.request.push
-    {
+    if exec.state.push_left_out {
         for name in &names {
-            exec.warn(Diagnostic::note(
-                "image-after-push",
-                format!(
-                    "image `{name}` is not saved: it stands behind a push, and nothing is pushed"
-                ),
-            ));
+            exec.warn(error::image_after_push(name, push));
         }
         return Ok(());
     }

@@ -24,7 +24,7 @@ pub(crate) fn bad_image(text: &str, why: &str) -> Failure {
 pub(crate) fn bad_platform(why: &str) -> Failure {
     fail_hint(
         "bad-platform",
-        format!("unable to parse platform: {why}"),
+        why,
         "for example `linux/arm64`; `native` is the engine's, `user` this machine's",
     )
 }

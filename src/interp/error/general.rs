@@ -82,3 +82,8 @@ pub(crate) fn shell_out_failed(text: &str, status: i32, output: &[u8]) -> Failur
     }
     error.into()
 }
+
+/// `PROJECT` belongs to a service that no longer exists.
+pub(crate) fn project_has_no_effect() -> Diagnostic {
+    Diagnostic::note("project", "PROJECT has no effect and can be removed")
+}

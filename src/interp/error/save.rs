@@ -1,6 +1,7 @@
 //! `SAVE ARTIFACT` and `SAVE IMAGE`.
 
 use super::{Failure, fail, fail_hint};
+use crate::diag::Diagnostic;
 
 pub(crate) fn save_root() -> Failure {
     fail("save-root", "cannot save root dir as artifact")
@@ -36,4 +37,20 @@ pub(crate) fn push_without_name() -> Failure {
         "arguments",
         "invalid number of arguments for SAVE IMAGE: `--push` needs a name",
     )
+}
+
+/// What a `RUN --push` that was left out makes impossible in 0.6.
+pub(crate) fn image_after_push(name: &str, push: bool) -> Diagnostic {
+    let also = if push {
+        format!("did not push image `{name}`, and ")
+    } else {
+        String::new()
+    };
+    Diagnostic::note(
+        "image-after-push",
+        format!(
+            "{also}did not output image `{name}`: it stands behind a `RUN --push` that did not run"
+        ),
+    )
+    .hint("run with `--push`")
 }

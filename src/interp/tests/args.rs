@@ -368,12 +368,12 @@ async fn mistakes_with_let_and_set_have_a_place_and_a_hint() {
     insta::assert_snapshot!(errors("  SET A=1\n").await, @r"
     Buildfile:4:3: SET of `A`, which is not declared
       in +t
-      hint: declare it first: `LET A=…`
+      hint: declare it first: `LET A=…`; to change an ENV or a global, take its value over: `LET A=$A`
     ");
     insta::assert_snapshot!(errors("  ENV A=1\n  SET A=2\n").await, @r"
     Buildfile:5:3: SET of `A`, which is not declared
       in +t
-      hint: declare it first: `LET A=…`
+      hint: declare it first: `LET A=…`; to change an ENV or a global, take its value over: `LET A=$A`
     ");
     insta::assert_snapshot!(errors("  FOR i IN x y\n    LET A=1\n  END\n").await.lines().next().unwrap_or_default(), @"Buildfile:5:5: variable `A` was already declared in this scope");
 }
