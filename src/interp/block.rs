@@ -143,8 +143,8 @@ impl Exec {
             Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
                 failed(error::not_supported(command.keyword))
             }
-            Keyword::Cache
-            | Keyword::GitClone
+            Keyword::Cache => Box::pin(commands::cache::run(self, command)),
+            Keyword::GitClone
             | Keyword::FromDockerfile
             | Keyword::Catch
             | Keyword::Else

@@ -267,7 +267,7 @@ impl Exec {
             no_cache: false,
             keep,
             hosts: self.state.hosts.clone(),
-            mounts: Vec::new(),
+            mounts: self.state.caches.iter().map(|c| c.mount.clone()).collect(),
             secret_env: Vec::new(),
             privileged: false,
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    commands::cache::Cache,
     exec::Exec,
     scope::{Env, Frame, Vars},
     state::State,
@@ -61,6 +62,12 @@ impl Exec {
         state.env_unknown = state.env_unknown.or(then.state.env_unknown);
         state.saved_paths.extend(then.state.saved_paths);
         state.cmd_set |= then.state.cmd_set;
+        for cache in then.state.caches {
+            let there = |own: &Cache| own.mount.target == cache.mount.target;
+            if !state.caches.iter().any(there) {
+                state.caches.push(cache);
+            }
+        }
         for host in then.state.hosts {
             if !state.hosts.contains(&host) {
                 state.hosts.push(host);

@@ -21,6 +21,7 @@ pub mod manual;
 mod origin;
 mod owner;
 mod posix;
+mod privileges;
 pub mod probe;
 mod project;
 mod run;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{
     error::{self, Failure},
     exec::{LinkTo, Start},
+    privileges,
     probe::Probe,
     project::{BASE, Loaded},
     scope::Vars,
@@ -168,6 +169,7 @@ async fn interpret(session: &Arc<Session>) -> Result<Interpreted, Failure> {
         chain: true,
         permitted: true,
     };
+    privileges::check(session, &file, &name).await?;
     let entry = start.start(session, None);
     let link = LinkTo {
         kind: LinkKind::Root,

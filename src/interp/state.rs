@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::scope::Env;
+use super::{commands::cache::Cache, scope::Env};
 use crate::{
     base::Platform,
     graph::plan::StepId,
@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub saved_paths: BTreeSet<String>,
     /// Whether `CMD` ran since the last `FROM`.
     pub cmd_set: bool,
+    /// Caches that commands have.
+    pub caches: Vec<Cache>,
     /// `HOST` lines.
     pub hosts: Vec<(String, String)>,
     /// The names of all images that were saved.
@@ -90,6 +92,7 @@ impl State {
             artifacts: None,
             saved_paths: BTreeSet::new(),
             cmd_set: false,
+            caches: Vec::new(),
             hosts: Vec::new(),
             image_names: Vec::new(),
             last_image: None,
@@ -114,6 +117,7 @@ impl State {
         self.user.clone_from(&config.config.user);
         self.config = config;
         self.cmd_set = false;
+        self.caches.clear();
         self.locally = None;
     }
 
@@ -151,6 +155,7 @@ impl State {
         self.current = other.outside().clone();
         self.hosts.clone_from(&other.hosts);
         self.cmd_set = false;
+        self.caches.clear();
         self.locally = None;
         if other.locally.is_some() {
             // What it leaves is an image like `scratch`: its directory and its environment are this machine's.

@@ -88,7 +88,9 @@ async fn body(exec: &mut Exec, start: Start) -> Result<()> {
         }
     };
     exec.block(block).await?;
-    exec.join(0).await
+    exec.join(0).await?;
+    exec.state.fs = exec.state.fs.map(|fs| exec.with_caches(fs));
+    Ok(())
 }
 
 /// Every target begins where the base recipe of its file ends.

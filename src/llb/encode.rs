@@ -142,7 +142,12 @@ fn mount_pb(mount: &exec::MountOp) -> pb::Mount {
     match &mount.kind {
         MountKind::Writable { .. } => {}
         MountKind::ReadOnly => message.readonly = true,
-        MountKind::Cache { id, sharing } => {
+        MountKind::Cache {
+            id,
+            sharing,
+            read_only,
+        } => {
+            message.readonly = *read_only;
             message.mount_type = pb::MountType::Cache.into();
             message.cache_opt = Some(pb::CacheOpt {
                 id: id.clone(),
@@ -154,7 +159,8 @@ fn mount_pb(mount: &exec::MountOp) -> pb::Mount {
                 .into(),
             });
         }
-        MountKind::Tmpfs { size } => {
+        MountKind::Tmpfs { size, read_only } => {
+            message.readonly = *read_only;
             message.mount_type = pb::MountType::Tmpfs.into();
             message.tmpfs_opt = Some(pb::TmpfsOpt {
                 size: i64::try_from(size.unwrap_or(0)).unwrap_or(i64::MAX),

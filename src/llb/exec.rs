@@ -84,11 +84,15 @@ pub enum MountKind {
         id: String,
         /// Who may use it.
         sharing: CacheSharing,
+        /// The command cannot write to it.
+        read_only: bool,
     },
     /// A directory in memory.
     Tmpfs {
         /// In bytes.
         size: Option<u64>,
+        /// The command cannot write to it.
+        read_only: bool,
     },
     /// A file with a secret.
     Secret(Access),
@@ -370,7 +374,7 @@ fn caps(exec: &ExecOp) -> BTreeSet<&'static str> {
             MountKind::Cache { .. } => {
                 caps.extend(["exec.mount.cache", "exec.mount.cache.sharing"]);
             }
-            MountKind::Tmpfs { size } => {
+            MountKind::Tmpfs { size, .. } => {
                 caps.insert("exec.mount.tmpfs");
                 if size.is_some() {
                     caps.insert("exec.mount.tmpfs.size");
@@ -441,6 +445,7 @@ mod tests {
             let kind = MountKind::Cache {
                 id: "c".to_owned(),
                 sharing: CacheSharing::Shared,
+                read_only: false,
             };
             plain().mount(Mount::new("/c", &None, kind))
         };

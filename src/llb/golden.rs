@@ -133,6 +133,7 @@ fn commands_are_written_as_by_go() {
     let cache = MountKind::Cache {
         id: "id".to_owned(),
         sharing: CacheSharing::Locked,
+        read_only: false,
     };
     let mut etc = Mount::read_only("/in", &debian());
     etc.selector = "/etc".to_owned();
@@ -144,7 +145,14 @@ fn commands_are_written_as_by_go() {
         .mount(Mount::scratch("/out"))
         .mount(etc)
         .mount(Mount::new("/cache", &None, cache))
-        .mount(Mount::new("/tmp", &None, MountKind::Tmpfs { size: None }))
+        .mount(Mount::new(
+            "/tmp",
+            &None,
+            MountKind::Tmpfs {
+                size: None,
+                read_only: false,
+            },
+        ))
         .mount(Mount::new("/same", &busybox(), keep(true)))
         .mount(Mount::new("/gone", &busybox(), keep(false)));
     check("mounts", build(mounts).output("/out"));

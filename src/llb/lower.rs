@@ -246,6 +246,7 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
                     Sharing::Shared => CacheSharing::Shared,
                     Sharing::Private => CacheSharing::Private,
                 },
+                read_only,
             };
             // What an engine makes by itself. It is no layer on top of another, so that a Docker daemon can have its
             // layers in it.
@@ -256,7 +257,13 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
             CACHE_DIR.clone_into(&mut cache.selector);
             cache
         }
-        plan::MountKind::Tmpfs => Mount::new(&mount.target, &None, MountKind::Tmpfs { size: None }),
+        plan::MountKind::Tmpfs => {
+            let kind = MountKind::Tmpfs {
+                size: None,
+                read_only,
+            };
+            Mount::new(&mount.target, &None, kind)
+        }
         plan::MountKind::Secret {
             id,
             access: file,
@@ -350,37 +357,40 @@ fn cache_directory(access: &plan::Access) -> Edge {
         user: Some(Principal::Id(access.uid)),
         group: Some(Principal::Id(access.gid)),
     };
-    let spec = MakeDir {
-        owner: Some(owner),
-        time: Some(COPY_TIME),
-        ..MakeDir::mode(access.mode)
-    };
-    FileOp::on(&None)
-        .mkdir(CACHE_DIR, spec)
-        .build(own_label("directory of a cache"))
+    directory(CACHE_DIR, access.mode, Some(owner), "directory of a cache")
 }
 
-/// A file system with a directory `/out` that every user may write to. Making a directory obeys the daemon's umask,
-/// copying one with a mode does not.
+/// A file system with a directory `/out` that every user may write to.
 fn writable_for_all() -> Edge {
-    let made = FileOp::on(&None)
-        .mkdir(
-            "/dir",
-            MakeDir {
-                time: Some(COPY_TIME),
-                ..MakeDir::mode(0o755)
-            },
-        )
-        .build(own_label("place for an answer"));
+    directory("/out", 0o777, None, "place for an answer")
+}
+
+/// A file system with one directory. Making a directory obeys the daemon's umask, copying one with a mode does not.
+fn directory(path: &str, mode: u32, owner: Option<Owner>, label: &str) -> Edge {
+    let spec = |mode, owner| MakeDir {
+        owner,
+        time: Some(COPY_TIME),
+        ..MakeDir::mode(mode)
+    };
+    if mode & UMASK == 0 {
+        let made = FileOp::on(&None).mkdir(path, spec(mode, owner));
+        return made.build(own_label(label));
+    }
+    let made = FileOp::on(&None).mkdir("/dir", spec(0o755, None));
+    let made = made.build(own_label(label));
     let open = CopyFile {
-        mode: Some(0o777),
+        mode: Some(mode),
+        owner,
         time: Some(COPY_TIME),
         ..CopyFile::default()
     };
     FileOp::on(&None)
-        .copy(&Some(made), "/dir", "/out", open)
-        .build(own_label("place for an answer"))
+        .copy(&Some(made), "/dir", path, open)
+        .build(own_label(label))
 }
+
+/// The bits of a mode that a daemon may take away from a new directory.
+const UMASK: u32 = 0o077;
 
 /// A step that no statement asked for.
 fn own_label(text: &str) -> Arc<Label> {

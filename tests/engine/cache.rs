@@ -47,6 +47,7 @@ async fn a_fresh_command_runs_again_and_its_cache_mount_survives() {
         let kind = MountKind::Cache {
             id: site.unique().to_owned(),
             sharing: CacheSharing::Locked,
+            read_only: false,
         };
         let script =
             "echo x >> /cache/count; cp /cache/count /count; ls /run/secrets 2>&1 > /seen; true";

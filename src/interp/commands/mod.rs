@@ -2,6 +2,7 @@
 
 pub(crate) mod arg;
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod copy_files;

@@ -63,6 +63,30 @@ pub(crate) fn privileges_not_allowed(what: &str) -> Failure {
 /// The code of what was forbidden by the command line. The run ends with an exit code of its own.
 pub(crate) const NOT_ALLOWED: &str = "privileged-not-allowed";
 
+pub(crate) fn cache_sharing(value: &str) -> Failure {
+    fail_hint(
+        "invalid-sharing",
+        format!("invalid cache sharing mode `{value}`"),
+        "there are `locked`, `shared` and `private`",
+    )
+}
+
+pub(crate) fn cache_mode(value: &str) -> Failure {
+    fail_hint(
+        "invalid-mode",
+        format!("invalid mode `{value}`"),
+        "write octal digits with a zero in front, `0755`",
+    )
+}
+
+pub(crate) fn cache_of_everything() -> Failure {
+    fail_hint(
+        "cache-root",
+        "the whole file system cannot be a cache",
+        "name a directory: `CACHE /root/.npm`",
+    )
+}
+
 pub(crate) fn mount_without_type() -> Failure {
     fail_hint(
         "mount-type",

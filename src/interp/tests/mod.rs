@@ -2,6 +2,7 @@
 
 mod args;
 mod blocks;
+mod caches;
 mod copying;
 mod functions;
 mod locally;

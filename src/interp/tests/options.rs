@@ -83,3 +83,23 @@ async fn a_cache_without_an_id_belongs_to_the_target_that_runs() {
     ids.dedup();
     assert_eq!(ids.len(), 3, "the two of +t are one: {plan}");
 }
+
+#[tokio::test]
+async fn privileges_that_are_certain_to_be_needed_are_asked_for_before_anything_runs() {
+    let text = "VERSION 0.8\nFROM alpine\nF:\n  FUNCTION\n  WAIT\n    RUN --privileged x\n  END\nb:\n  DO +F\nt:\n  RUN first\n  COPY +b/x /\n";
+    let ran = Case::new(text).run("+t").await;
+    assert!(ran.plan.is_empty());
+    let error = ran.errors();
+    assert!(error.contains("Buildfile:6"), "{error}");
+    assert!(error.contains("in +F"), "{error}");
+}
+
+#[tokio::test]
+async fn privileges_that_may_not_be_needed_are_asked_for_when_they_are() {
+    let body = "  IF no\n    RUN --privileged x\n  END\n  RUN --push --privileged p\n  RUN --privileged=false y\n";
+    let ran = case(body).exit("no", 1).run("+t").await;
+    ran.ok();
+    let ran = case(body).exit("no", 0).run("+t").await;
+    assert!(ran.asked.contains(&"no".to_owned()));
+    assert!(ran.error().contains("--allow-privileged"));
+}

@@ -4,6 +4,7 @@
 //! A secret is looked up when the interpreter comes to a command that wants it, once, and only such a secret is handed
 //! to an engine.
 
+mod aws;
 mod provider;
 
 use std::{
@@ -63,7 +64,7 @@ impl Secrets {
 
     async fn look_up(&self, name: &SecretName) -> Found {
         let (name, project) = match name {
-            SecretName::Aws(_) => return Ok(None),
+            SecretName::Aws(variable) => return Ok(aws::find(variable, &environment)),
             SecretName::User { name, project } => (name, project.as_deref()),
         };
         if let Some(given) = self.given.get(name) {
@@ -74,6 +75,10 @@ impl Secrets {
             None => Ok(None),
         }
     }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[async_trait]
