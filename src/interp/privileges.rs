@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     diag::Span,
-    graph::reference::{FunctionRef, Place, TargetRef},
     syntax::ast::{Block, Command, Keyword, Statement},
 };
 
@@ -25,11 +24,7 @@ struct Found {
 
 /// An error if what a target certainly does needs privileges that nobody gives.
 pub(super) async fn check(session: &Session, file: &Loaded, target: &str) -> Result<()> {
-    let mut search = Search {
-        file,
-        seen: BTreeSet::new(),
-    };
-    let Some(found) = search.recipe(target) else {
+    let Some(found) = Search::new(file).certain(target) else {
         return Ok(());
     };
     let missing = if session.request.allow_privileged {
@@ -46,25 +41,38 @@ pub(super) async fn check(session: &Session, file: &Loaded, target: &str) -> Res
 struct Search<'a> {
     file: &'a Loaded,
     seen: BTreeSet<String>,
+    /// What is reached and was not looked at yet. A list, not a recursion: chains may be ten thousand targets long.
+    open: Vec<String>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(file: &'a Loaded) -> Self {
+        Self {
+            file,
+            seen: BTreeSet::new(),
+            open: Vec::new(),
+        }
+    }
+
+    fn certain(mut self, target: &str) -> Option<Found> {
+        self.open = vec![target.to_owned(), BASE.to_owned()];
+        while let Some(name) = self.open.pop() {
+            if self.seen.insert(name.clone())
+                && let Some(found) = self.recipe(&name)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+
     fn recipe(&mut self, name: &str) -> Option<Found> {
-        if !self.seen.insert(name.to_owned()) {
-            return None;
-        }
-        let file = self.file;
-        if name != BASE
-            && let Some(found) = self.recipe(BASE)
-        {
-            return Some(found);
-        }
-        let tree = file.tree();
+        let tree = self.file.tree();
         let body = if name == BASE {
             &tree.base
         } else {
-            let recipe = tree.target(name).or_else(|| tree.function(name));
-            &recipe?.body
+            let known = self.file.recipe(name).ok().flatten();
+            &known.or_else(|| tree.function(name))?.body
         };
         // On the host Docker is there already; which commands run there is not told by the text if a function may say it.
         let mut on_host = false;
@@ -86,7 +94,10 @@ impl Search<'_> {
                     (command.is_on("privileged") && !command.may_be_on("push"))
                         .then(|| found("RUN --privileged", command))
                 }
-                Statement::Command(command) => self.referred(command),
+                Statement::Command(command) => {
+                    self.refer(command);
+                    None
+                }
                 Statement::If(s) => {
                     let first = s.branches.first().map(|b| &b.condition);
                     let first = first.filter(|c| c.is_on("privileged"));
@@ -107,37 +118,21 @@ impl Search<'_> {
         None
     }
 
-    /// What a command refers to in this file, by a name that is written out.
-    fn referred(&mut self, command: &Command) -> Option<Found> {
-        let words = match command.keyword {
-            Keyword::From | Keyword::Build | Keyword::Do => command.args.get(..1)?,
-            Keyword::Copy => command.args.split_last()?.1,
-            _ => return None,
+    /// Notes what a command refers to in this file by a name that is written out.
+    fn refer(&mut self, command: &Command) {
+        let words = match (command.keyword, command.args.as_slice()) {
+            (Keyword::From | Keyword::Build | Keyword::Do, [first, ..]) => {
+                std::slice::from_ref(first)
+            }
+            (Keyword::Copy, [sources @ .., _]) => sources,
+            _ => return,
         };
-        for word in words {
-            let text = word.text.as_str();
-            if text.contains(['$', '"', '\'', '(']) {
+        for text in words.iter().map(|word| word.text.as_str()) {
+            if !text.starts_with('+') || text.contains(['$', '"', '\'', '(']) {
                 continue;
             }
-            let name = if command.keyword == Keyword::Do {
-                FunctionRef::parse(text)
-                    .ok()
-                    .filter(|r| r.place == Place::Here)
-                    .map(|r| r.name)
-            } else {
-                let target = match text.split_once('/') {
-                    Some((target, _)) if target.starts_with('+') => target,
-                    _ => text,
-                };
-                TargetRef::parse(target)
-                    .ok()
-                    .filter(|r| r.place == Place::Here)
-                    .map(|r| r.name)
-            };
-            if let Some(found) = name.and_then(|name| self.recipe(&name)) {
-                return Some(found);
-            }
+            let name = text[1..].split('/').next().unwrap_or_default();
+            self.open.push(name.to_owned());
         }
-        None
     }
 }

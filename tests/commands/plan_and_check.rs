@@ -83,3 +83,28 @@ fn check_reports_all_problems_of_all_files_at_once() {
     assert_eq!(report["problems"].as_array().map(Vec::len), Some(4));
     assert_eq!(report["files"].as_array().map(Vec::len), Some(2));
 }
+
+#[test]
+fn a_plan_shows_what_a_command_gets_besides_its_file_system() {
+    let file = "VERSION 0.8\nFROM scratch\nt:\n    CACHE /c\n    RUN --privileged --secret KEY --ssh --mount type=secret,target=/k,id=OTHER --mount type=tmpfs,target=/m make\n";
+    let ran = Bld::with(file).ok(&["plan", "--offline", "+t"]);
+    let line = ran.stdout.lines().find(|line| line.contains("make"));
+    let lent = line
+        .and_then(|line| line.split_once('◇'))
+        .map(|(_, lent)| lent.split('◀').next().unwrap_or_default().trim());
+    assert_eq!(
+        lent,
+        Some(
+            "privileged, secret KEY, cache /c, ssh /run/buildkit/ssh_agent.0, secret OTHER at /k, tmpfs /m"
+        ),
+        "{}",
+        ran.stdout
+    );
+    let json = Bld::with(file)
+        .ok(&["plan", "--offline", "--json", "+t"])
+        .stdout;
+    assert!(
+        json.contains("\"privileged\": true") && json.contains("\"tmpfs\""),
+        "{json}"
+    );
+}

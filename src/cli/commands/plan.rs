@@ -18,7 +18,7 @@ use crate::{
     driver::{self, Planned},
     graph::{
         ledger::{OutputKind, Reason, Settled, Verdict},
-        plan::{Step, StepId, StepOp},
+        plan::{Mount, MountKind, Run, SecretEnv, Step, StepId, StepOp},
     },
 };
 
@@ -79,8 +79,9 @@ fn as_text(planned: &Planned) -> String {
             };
             let _ = writeln!(
                 text,
-                "  {branch} {}{}",
+                "  {branch} {}{}{}",
                 describe(planned, step),
+                lent(step),
                 needs(&steps, target, step)
             );
         }
@@ -120,6 +121,70 @@ fn describe(planned: &Planned, step: &Step) -> String {
             format!("{} (undecided: {why})", one_line(&step.label.text))
         }
         _ => one_line(&step.label.text),
+    }
+}
+
+/// What a command gets besides its file system: `   ◇ privileged, secret KEY, cache /root/.npm`.
+fn lent(step: &Step) -> String {
+    let StepOp::Run(run) = &step.op else {
+        return String::new();
+    };
+    let mut things = Vec::new();
+    if run.privileged {
+        things.push("privileged".to_owned());
+    }
+    things.extend(run.secret_env.iter().map(|s| format!("secret {}", s.id)));
+    for mount in &run.mounts {
+        let shown = (mount_kind(&mount.kind), mount.target.as_str());
+        // What is a variable as well was said.
+        let said = |id: &String| run.secret_env.iter().any(|s| s.id == *id);
+        match &mount.kind {
+            MountKind::Secret { id, .. } if said(id) => {}
+            MountKind::Secret { id, .. } => things.push(format!("secret {id} at {}", shown.1)),
+            _ => things.push(format!("{} {}", shown.0, shown.1)),
+        }
+    }
+    if things.is_empty() {
+        String::new()
+    } else {
+        format!("   ◇ {}", things.join(", "))
+    }
+}
+
+fn mount_kind(kind: &MountKind) -> &'static str {
+    match kind {
+        MountKind::Cache { .. } => "cache",
+        MountKind::Tmpfs => "tmpfs",
+        MountKind::Secret { .. } => "secret",
+        MountKind::Ssh { .. } => "ssh",
+        MountKind::Files { .. } => "files",
+    }
+}
+
+/// The same for programs.
+fn lent_json(run: &Run, object: &mut Value) {
+    if run.privileged {
+        object["privileged"] = json!(true);
+    }
+    if !run.secret_env.is_empty() {
+        let secret = |s: &SecretEnv| json!({"variable": s.name, "secret": s.id});
+        object["secrets"] = run.secret_env.iter().map(secret).collect();
+    }
+    if !run.mounts.is_empty() {
+        let mount = |m: &Mount| {
+            let mut mount = json!({"type": mount_kind(&m.kind), "target": m.target});
+            let id = match &m.kind {
+                MountKind::Cache { id, .. }
+                | MountKind::Secret { id, .. }
+                | MountKind::Ssh { id, .. } => Some(id),
+                MountKind::Tmpfs | MountKind::Files { .. } => None,
+            };
+            if let Some(id) = id {
+                mount["id"] = json!(id);
+            }
+            mount
+        };
+        object["mounts"] = run.mounts.iter().map(mount).collect();
     }
 }
 
@@ -215,6 +280,9 @@ fn as_json(planned: &Planned) -> Value {
             });
             if let Some(at) = &step.label.at {
                 object["at"] = json!(at.to_string());
+            }
+            if let StepOp::Run(run) = &step.op {
+                lent_json(run, &mut object);
             }
             if let StepOp::Decision { by, branches } = &step.op {
                 object["decidedBy"] = json!(by.0);

@@ -79,14 +79,14 @@ impl EventSink for Plain {
                     .lines
                     .close(&id)
                     .iter()
-                    .map(|l| line(&label, l))
+                    .map(|l| format!("{}\n", text::written(&label, l)))
                     .collect(),
                 StepState::Failed { reason } => {
                     let mut text: String = state
                         .lines
                         .close(&id)
                         .iter()
-                        .map(|l| line(&label, l))
+                        .map(|l| format!("{}\n", text::written(&label, l)))
                         .collect();
                     text.push_str(&line(
                         &label,
@@ -104,7 +104,7 @@ impl EventSink for Plain {
                 .lines
                 .push(&id, stderr, &data)
                 .iter()
-                .map(|l| line(&label, l))
+                .map(|l| format!("{}\n", text::written(&label, l)))
                 .collect(),
             Event::Transfer { .. } => return,
             Event::Remark(diagnostic) => render::draw(&diagnostic, self.streams.color),

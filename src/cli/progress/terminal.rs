@@ -96,7 +96,7 @@ impl Terminal {
             self.bars.remove(&bar);
         }
         for line in state.lines.close(id) {
-            self.print(&format!("{}{line}", text::prefix(label)));
+            self.print(&text::written(label, &line));
         }
     }
 
@@ -131,7 +131,7 @@ impl EventSink for Terminal {
                     bar.set_message(format!("{} : {last}", text::command(&label)));
                 }
                 for line in lines {
-                    self.print(&format!("{}{line}", text::prefix(&label)));
+                    self.print(&text::written(&label, &line));
                 }
             }
             Event::Transfer {

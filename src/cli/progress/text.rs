@@ -27,6 +27,16 @@ pub fn prefix(label: &Label) -> String {
     format!("{name:>PADDING$} | ")
 }
 
+/// A line that a step wrote, as people see it: with its target in front, unless the step asked to be left alone, as
+/// programs do that speak to whoever reads the log.
+pub fn written(label: &Label, line: &str) -> String {
+    if label.raw_output {
+        line.to_owned()
+    } else {
+        format!("{}{line}", prefix(label))
+    }
+}
+
 /// `--> RUN make`, in one line.
 pub fn command(label: &Label) -> String {
     format!("--> {}", one_line(&label.text))
@@ -107,4 +117,25 @@ pub fn phase(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|c| c.to_ascii_uppercase());
     format!("=== {}{} ===", first.unwrap_or_default(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_output_stands_alone() {
+        let label = |raw_output| Label {
+            target: "+t".to_owned(),
+            text: "RUN x".to_owned(),
+            platform: None,
+            at: None,
+            raw_output,
+        };
+        assert_eq!(
+            written(&label(false), "::group::a"),
+            "            +t | ::group::a"
+        );
+        assert_eq!(written(&label(true), "::group::a"), "::group::a");
+    }
 }
