@@ -11,6 +11,7 @@ pub mod git;
 pub mod oci;
 
 pub mod docker;
+pub mod dockerfile;
 
 pub mod syntax;
 

@@ -47,6 +47,7 @@ impl fmt::Debug for Span {
 }
 
 /// One file that has been read: the name shown to people, its text, and where its lines begin.
+#[derive(PartialEq, Eq)]
 pub struct SourceFile {
     /// As shown in messages: relative to the working directory where that is shorter.
     pub name: String,
@@ -81,6 +82,20 @@ impl SourceFile {
         let upto = (offset as usize).min(self.text.len());
         let column = self.text.get(start..upto).map_or(0, |s| s.chars().count());
         (line + 1, column + 1)
+    }
+
+    /// The text of some lines, counted from 1, the last one included, without the blanks around it.
+    pub fn lines(&self, first: usize, last: usize) -> Span {
+        let start_of = |line: usize| {
+            let start = self.line_starts.get(line.saturating_sub(1));
+            start.map_or(self.text.len(), |start| *start as usize)
+        };
+        let start = start_of(first);
+        let end = start_of(last.saturating_add(1)).max(start);
+        let text = self.text.get(start..end).unwrap_or_default();
+        let indent = text.len() - text.trim_start().len();
+        let start = start + indent;
+        Span::new(start, start + text.trim().len())
     }
 
     /// The number of lines.
@@ -153,5 +168,11 @@ mod tests {
             ((1, 1), (2, 1), (2, 2), (3, 1), (4, 1))
         );
         assert_eq!(at(11), (4, 3), "a two-byte letter is one column");
+        let text = |first, last| &file.text[file.lines(first, last).range()];
+        assert_eq!(
+            (text(1, 1), text(2, 3), text(4, 9)),
+            ("a", "bc\r\nd", "e\u{e9}f")
+        );
+        assert_eq!(text(7, 7), "", "there are only four");
     }
 }
