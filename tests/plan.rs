@@ -16,7 +16,7 @@ use bld::{
         probe::{Answer, BaseImage, Captured},
         run,
     },
-    oci::ImageRef,
+    oci::{ImageConfig, ImageRef},
 };
 
 /// Knows nothing.
@@ -37,6 +37,10 @@ impl Probe for Nothing {
         _: &ImageRef,
         _: &bld::base::Platform,
     ) -> Result<Answer<BaseImage>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
+    }
+
+    async fn dockerfile(&self, _: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
         Ok(Answer::Undecided)
     }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -109,6 +109,9 @@ pub async fn build(
         sockets,
         mode: output_mode(&request, false),
         looked_up: OnceMap::default(),
+        plan: Arc::clone(&plan),
+        events: Arc::clone(&events),
+        said: Mutex::default(),
     });
 
     events.emit(Event::Phase("build"));

@@ -2,6 +2,7 @@
 //! first failure.
 
 use std::{
+    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,8 +14,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    base::{Digest, OnceMap},
-    engine::{Build, Capability, EngineError, Solved},
+    base::{Digest, OnceMap, Platform},
+    engine::{Build, Capability, Dockerfile, EngineError, FromDockerfile, Solved},
     graph::plan::StepId,
     llb::{State, lower::Lowering},
 };
@@ -67,6 +68,11 @@ impl Executor {
     /// What a step that keeps its exit status or its output writes down.
     pub async fn capture(&self, step: StepId) -> Result<State, EngineError> {
         Ok(self.lowering().await?.capture(step))
+    }
+
+    /// Takes what a step gives that only the engine can tell.
+    pub fn tell(&self, step: StepId, state: State) {
+        self.lowering.tell(step, state);
     }
 
     async fn lowering(&self) -> Result<&Lowering, EngineError> {
@@ -129,24 +135,44 @@ impl Executor {
     }
 
     async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
+        self.patiently(|| async { self.build().await?.solve(state).await })
+            .await
+    }
+
+    /// Has the engine read a Dockerfile.
+    pub async fn dockerfile(&self, wanted: &Dockerfile) -> Result<FromDockerfile, EngineError> {
+        self.patiently(|| async { self.build().await?.dockerfile(wanted).await })
+            .await
+    }
+
+    /// Where the engine runs steps without emulation.
+    pub async fn native(&self) -> Result<Platform, EngineError> {
+        let engine = self.connection.engine().await?;
+        Ok(engine.describe().native.clone())
+    }
+
+    /// Asks when there is a place, and again where the daemon's own bookkeeping broke it off.
+    async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>> + Send,
+    {
         let _place = tokio::select! {
             () = self.cancel.cancelled() => return Err(EngineError::Canceled),
             place = self.places.acquire() => place.expect("never closed"),
         };
         let mut tries = 1;
         loop {
-            let solved = async { self.build().await?.solve(state).await };
-            let solved = tokio::select! {
+            let answer = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => Err(EngineError::Canceled),
-                solved = solved => solved,
+                answer = ask() => answer,
             };
-            match solved {
+            match answer {
                 Err(error) if tries < TRIES && broke_off(&error) => {
                     tokio::time::sleep(Duration::from_millis(100) * tries).await;
                     tries += 1;
                 }
-                result => return result,
+                answer => return answer,
             }
         }
     }

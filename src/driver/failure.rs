@@ -81,6 +81,7 @@ impl Failure {
             EngineError::Canceled => return Self::canceled(),
             EngineError::Step(failure) if is_foreign_binary(failure) => FailureKind::ForeignBinary,
             EngineError::Step(_) => FailureKind::Step,
+            EngineError::Dockerfile { .. } => FailureKind::BuildFile,
             EngineError::MissingCapability { .. }
             | EngineError::Privileged { .. }
             | EngineError::Image { .. }
@@ -138,6 +139,7 @@ pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
         EngineError::Step(failure) => step_diagnostic(&failure),
         EngineError::Image { .. } => Diagnostic::error("image", message)
             .hint("check the name; for a private image log in to its registry first (`docker login`)"),
+        EngineError::Dockerfile { .. } => Diagnostic::error("dockerfile", message),
         EngineError::Canceled => Diagnostic::error("canceled", message),
         EngineError::Other(_) => Diagnostic::error("engine", message),
     }
@@ -207,6 +209,12 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
     if is_foreign_binary(failure) {
         return Some(
             "the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs",
+        );
+    }
+    if missing_path(failure).is_some() && failure.label.text.starts_with('[') {
+        // A command of a Dockerfile.
+        return Some(
+            "check the path, and that nothing on the way leaves it out: an earlier command, an ignore file of the context",
         );
     }
     if missing_path(failure).is_some() {

@@ -4,6 +4,7 @@
 //! is a file here; none of them knows how anything looks on a terminal.
 
 mod build;
+mod dockerfile;
 
 mod engines;
 mod executor;

@@ -1,7 +1,10 @@
 //! Answers the interpreter's questions: by executing a step, or by looking an image up. For a plan, by saying that
 //! nothing is run.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 
@@ -9,13 +12,15 @@ use crate::{
     base::{OnceMap, Platform},
     diag::Diagnostic,
     engine::{EngineError, Sockets},
+    events::EventSink,
     graph::{
+        Plan,
         ledger::{OutputMode, Verdict, WaitId},
         plan::StepId,
     },
     interp::probe::{Answer, BaseImage, Captured, Probe, SecretName},
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
-    oci::ImageRef,
+    oci::{ImageConfig, ImageRef},
 };
 
 use super::{
@@ -45,6 +50,12 @@ pub struct Running {
     pub mode: OutputMode,
     /// Each image and platform once.
     pub looked_up: OnceMap<(ImageRef, Platform), Result<BaseImage, Box<Diagnostic>>>,
+    /// The steps.
+    pub plan: Arc<Plan>,
+    /// Where remarks go.
+    pub events: Arc<dyn EventSink>,
+    /// What was remarked of Dockerfiles: each thing once.
+    pub said: Mutex<HashSet<String>>,
 }
 
 impl Running {
@@ -55,7 +66,7 @@ impl Running {
     }
 
     /// What the engine reported stops the run, and decides its exit code; the interpreter adds how it got there.
-    fn failed(&self, error: EngineError) -> Box<Diagnostic> {
+    pub(super) fn failed(&self, error: EngineError) -> Box<Diagnostic> {
         let diagnostic = Box::new(engine_diagnostic(error.clone()));
         self.executor.fail(error);
         diagnostic
@@ -132,6 +143,10 @@ impl Probe for Running {
             })
     }
 
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+        self.read_dockerfile(step).await.map(Answer::Known)
+    }
+
     fn ready(&self, step: StepId) {
         self.executor.start(step);
     }
@@ -182,6 +197,10 @@ impl Probe for Planning {
             Some(images) => images.look_up(image, platform).await.map(Answer::Known),
             None => Ok(Answer::Undecided),
         }
+    }
+
+    async fn dockerfile(&self, _: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+        Ok(Answer::Undecided)
     }
 
     fn ready(&self, _: StepId) {}

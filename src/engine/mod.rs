@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{Digest, Platform},
-    diag::words,
+    diag::{SourceFile, Span, words},
     events::{EventSink, Label},
     llb::State,
     oci::ImageConfig,
@@ -133,6 +133,47 @@ pub struct ResolvedImage {
     pub config: ImageConfig,
 }
 
+/// A Dockerfile that is to become a state.
+#[derive(Debug, Clone)]
+pub struct Dockerfile {
+    /// What the engine reads: image names in it are what it has to fetch.
+    pub text: String,
+    /// The file as people have it, with the same lines: what its steps point at.
+    pub source: Arc<SourceFile>,
+    /// Image names in `text` that stand for others in `source`.
+    pub pinned: Vec<PinnedName>,
+    /// The files that it can copy from.
+    pub context: State,
+    /// The stage that is wanted; the last one, if none is named.
+    pub target: Option<String>,
+    /// Values of its `ARG`s.
+    pub args: Vec<(String, String)>,
+    /// For which platform.
+    pub platform: Platform,
+    /// Whose steps they are: target and platform are taken from it.
+    pub label: Arc<Label>,
+}
+
+/// The name of an image, pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedName {
+    /// What the engine has to fetch.
+    pub reference: String,
+    /// What people call it.
+    pub name: String,
+    /// Where they do.
+    pub at: Span,
+}
+
+/// What a Dockerfile gave. Nothing has been executed yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FromDockerfile {
+    /// The last file system of the wanted stage.
+    pub state: State,
+    /// The configuration of its image.
+    pub config: ImageConfig,
+}
+
 /// What is to become of a state.
 #[derive(Debug, Clone)]
 pub enum Export {
@@ -209,6 +250,9 @@ pub trait Build: Send + Sync {
         pull: bool,
     ) -> Result<ResolvedImage, EngineError>;
 
+    /// Reads a Dockerfile. The only place where a front end of bld's own would have to stand.
+    async fn dockerfile(&self, wanted: &Dockerfile) -> Result<FromDockerfile, EngineError>;
+
     /// Executes everything up to this state. `scratch` is solved at once.
     async fn solve(&self, state: &State) -> Result<Solved, EngineError>;
 
@@ -280,6 +324,13 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// A Dockerfile cannot be read.
+    Dockerfile {
+        /// The line that it is about, counted from 1.
+        line: Option<u32>,
+        /// Why.
+        message: String,
+    },
     /// The build was cancelled.
     Canceled,
     /// Anything else, in the engine's words.
@@ -321,6 +372,7 @@ impl fmt::Display for EngineError {
                 None => write!(f, "`{}` failed: {}", failure.label.text, failure.message),
             },
             Self::Image { image, reason } => write!(f, "cannot get image `{image}`: {reason}"),
+            Self::Dockerfile { message, .. } => f.write_str(message),
             Self::Canceled => f.write_str("the build was cancelled"),
             Self::Other(text) => f.write_str(text),
         }

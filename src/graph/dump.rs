@@ -12,8 +12,8 @@ use std::{
 use super::{
     ledger::{Ledger, OutputKind, OutputMode, Reason, Settled, Verdict},
     plan::{
-        Access, CopyFiles, CopyItem, HostRun, Keep, Mount, MountKind, Network, Plan, Run, Sharing,
-        StepId, StepOp,
+        Access, CopyFiles, CopyItem, Dockerfile, DockerfileText, HostRun, Keep, Mount, MountKind,
+        Network, Plan, Run, Sharing, StepId, StepOp,
     },
 };
 use crate::base::Digest;
@@ -138,6 +138,7 @@ fn op(op: &StepOp, n: &Numbers) -> String {
                 .map_or(String::new(), |o| format!(" owner {o}"));
             format!("mkdir {} {path} {mode:o}{owner}", n[on])
         }
+        StepOp::Dockerfile(file) => dockerfile(file, n),
         StepOp::Decision { by, branches } => {
             let branches: Vec<String> = branches
                 .iter()
@@ -150,6 +151,20 @@ fn op(op: &StepOp, n: &Numbers) -> String {
             format!("undecided{by}: {why}")
         }
     }
+}
+
+fn dockerfile(file: &Dockerfile, n: &Numbers) -> String {
+    let mut text = format!("dockerfile {} on {}", file.file.name(), n[&file.context]);
+    if let DockerfileText::In { from, path, .. } = &file.file {
+        let _ = write!(text, " from {}:{path}", n[from]);
+    }
+    if let Some(target) = &file.target {
+        let _ = write!(text, " target {target}");
+    }
+    for (name, value) in &file.args {
+        let _ = write!(text, " {name}={value}");
+    }
+    text
 }
 
 /// `host run after s1: `make` A=1`. The directory is not told: it differs from machine to machine.

@@ -9,7 +9,11 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use crate::{base::Platform, diag::Way, events::Label};
+use crate::{
+    base::Platform,
+    diag::{SourceFile, Way},
+    events::Label,
+};
 
 /// A step of one plan.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +69,8 @@ pub enum StepOp {
     /// Files onto this machine (`COPY` under `LOCALLY`), when the interpreter comes to it; the result is an empty file
     /// system.
     HostCopy(Box<HostCopy>),
+    /// What a Dockerfile gives.
+    Dockerfile(Box<Dockerfile>),
     /// Only in plans that run nothing: one of several states, and which one is known only after `by` has run.
     Decision {
         /// The condition.
@@ -149,6 +155,45 @@ pub struct HostCopy {
     pub artifact: String,
     /// `dest` as it was written.
     pub dest_written: String,
+}
+
+/// A Dockerfile with what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// The files that it can copy from.
+    pub context: StepId,
+    /// The file itself.
+    pub file: DockerfileText,
+    /// The stage that is wanted; the last one, if none is named.
+    pub target: Option<String>,
+    /// Values of its `ARG`s, by name.
+    pub args: Vec<(String, String)>,
+}
+
+/// Where the text of a Dockerfile is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerfileText {
+    /// A file of the host, read.
+    Host(Arc<SourceFile>),
+    /// A file of another step.
+    In {
+        /// Which.
+        from: StepId,
+        /// Absolute.
+        path: String,
+        /// As messages show it.
+        shown: String,
+    },
+}
+
+impl DockerfileText {
+    /// As messages show it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Host(file) => &file.name,
+            Self::In { shown, .. } => shown,
+        }
+    }
 }
 
 /// A command in a container.
@@ -406,6 +451,15 @@ impl StepOp {
                 inputs
             }
             Self::MakeDir { on, .. } => vec![*on],
+            Self::Dockerfile(dockerfile) => {
+                let mut inputs = vec![dockerfile.context];
+                if let DockerfileText::In { from, .. } = dockerfile.file
+                    && from != dockerfile.context
+                {
+                    inputs.push(from);
+                }
+                inputs
+            }
             Self::Decision { by, branches } => std::iter::once(*by)
                 .chain(branches.iter().map(|(_, id)| *id))
                 .collect(),

@@ -110,6 +110,7 @@ impl Exec {
         }
         match command.keyword {
             Keyword::From => Box::pin(commands::from::run(self, command)),
+            Keyword::FromDockerfile => Box::pin(commands::dockerfile::run(self, command)),
             Keyword::Run => Box::pin(commands::run::run(self, command)),
             Keyword::Copy => Box::pin(commands::copy::run(self, command)),
             Keyword::SaveArtifact => Box::pin(commands::save_artifact::run(self, command)),
@@ -145,7 +146,6 @@ impl Exec {
             }
             Keyword::Cache => Box::pin(commands::cache::run(self, command)),
             Keyword::GitClone
-            | Keyword::FromDockerfile
             | Keyword::Catch
             | Keyword::Else
             | Keyword::ElseIf

@@ -11,6 +11,9 @@ use super::{
 /// The names of ignore files; a directory may have one of them.
 pub const IGNORE_FILES: [&str; 3] = [".bldignore", ".earthlyignore", ".earthignore"];
 
+/// Docker's own.
+const DOCKER_IGNORE: &str = ".dockerignore";
+
 /// The patterns of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ignore {
@@ -47,22 +50,43 @@ impl Ignore {
         }
         match there.as_slice() {
             [] => {}
-            [name] => {
-                let path = dir.join(name);
-                if let Some(repository) = repository
-                    && repository.inside(&path).is_none()
-                {
-                    return Err(error::leads_out(&repository.file(&path)));
-                }
-                let text = fs::read(dir.join(name)).map_err(|e| error::unreadable(name, &e))?;
-                ignore
-                    .patterns
-                    .extend(patterns(&String::from_utf8_lossy(&text)));
-                ignore.file = Some((*name).to_owned());
-            }
+            [name] => ignore.read(dir, name, repository)?,
             [first, second, ..] => return Err(error::two_ignore_files(first, second)),
         }
         Ok(ignore)
+    }
+
+    /// The same for the context of a Dockerfile. With `docker`, Docker's own ignore file counts where there is no other.
+    pub fn of_context(
+        dir: &Path,
+        implicit: bool,
+        docker: bool,
+        repository: Option<&Repository>,
+    ) -> Result<Self, Failure> {
+        let mut ignore = Self::of_dir(dir, implicit, repository)?;
+        if docker && ignore.file.is_none() && host::kind(&dir.join(DOCKER_IGNORE)).is_some() {
+            ignore.read(dir, DOCKER_IGNORE, repository)?;
+        }
+        Ok(ignore)
+    }
+
+    fn read(
+        &mut self,
+        dir: &Path,
+        name: &str,
+        repository: Option<&Repository>,
+    ) -> Result<(), Failure> {
+        let path = dir.join(name);
+        if let Some(repository) = repository
+            && repository.inside(&path).is_none()
+        {
+            return Err(error::leads_out(&repository.file(&path)));
+        }
+        let text = fs::read(path).map_err(|e| error::unreadable(name, &e))?;
+        self.patterns
+            .extend(patterns(&String::from_utf8_lossy(&text)));
+        self.file = Some(name.to_owned());
+        Ok(())
     }
 
     /// Whether a path, relative and clean, is left out. The last pattern that matches it or a directory above decides.

@@ -123,6 +123,10 @@ pub trait Probe: Send + Sync {
         Ok(())
     }
 
+    /// Reads the Dockerfile of a [`crate::graph::plan::StepOp::Dockerfile`] and gives the configuration of the image that it
+    /// describes. Comes before anything else that is asked about this step, or about one that is built on it.
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>>;
+
     /// Says that everything up to this step will be needed, so that it may be executed while others are still being
     /// interpreted. Must not wait.
     fn ready(&self, step: StepId);

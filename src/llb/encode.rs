@@ -10,6 +10,7 @@ use prost::Message;
 use super::{
     exec::{self, CacheSharing, ExecOp, MountKind},
     file::{Action, FileOps, Owner, Principal},
+    source::Nonce,
     vertex::{Edge, Op},
 };
 use crate::base::Platform;
@@ -19,7 +20,7 @@ const NONE: i64 = -1;
 
 /// The bytes of one operation.
 pub(super) fn op(op: &Op, inputs: &[Edge], platform: Option<&Platform>) -> Vec<u8> {
-    let head = pb::Op {
+    canonical(pb::Op {
         inputs: inputs
             .iter()
             .map(|edge| pb::Input {
@@ -30,16 +31,32 @@ pub(super) fn op(op: &Op, inputs: &[Edge], platform: Option<&Platform>) -> Vec<u
         platform: platform.map(platform_pb),
         // Go writes the empty message, so it is there.
         constraints: Some(pb::WorkerConstraints::default()),
-        op: None,
-    };
-    let body = pb::Op {
         op: Some(body(op, inputs.len())),
+    })
+}
+
+/// A message in the order of Go: what the operation does comes last.
+pub(super) fn canonical(mut head: pb::Op) -> Vec<u8> {
+    let body = pb::Op {
+        op: head.op.take(),
         ..pb::Op::default()
     };
     let mut bytes = head.encode_to_vec();
     body.encode(&mut bytes)
         .expect("a vector grows as it is needed");
     bytes
+}
+
+/// What makes a command one that never ran before, where its cache mounts have to stay.
+pub(super) fn fresh_mount(nonce: &Nonce) -> pb::Mount {
+    let mount = exec::fresh_mount(nonce);
+    mount_pb(&exec::MountOp {
+        input: None,
+        selector: mount.selector,
+        dest: mount.dest,
+        output: None,
+        kind: mount.kind,
+    })
 }
 
 /// A platform as the protocol has it.
@@ -73,6 +90,7 @@ fn body(op: &Op, inputs: usize) -> pb::op::Op {
                 input: index(*upper),
             }),
         }),
+        Op::Foreign(_) => unreachable!("what somebody else made comes with its bytes"),
     }
 }
 

@@ -298,16 +298,7 @@ impl Exec {
         let caches = |m: &Mount| matches!(m.kind, MountKind::Cache { .. });
         let ignore_cache = self.fresh.is_some() && !self.mounts.iter().any(caches);
         if let Some(nonce) = self.fresh.take().filter(|_| !ignore_cache) {
-            let access = Access {
-                id: format!("bld-fresh-{}", nonce.as_str()),
-                uid: 0,
-                gid: 0,
-                mode: 0o400,
-                optional: true,
-            };
-            let dest = "/run/secrets/bld-fresh";
-            self.mounts
-                .push(Mount::new(dest, &None, MountKind::Secret(access)));
+            self.mounts.push(fresh_mount(&nonce));
         }
         // The root stays first whatever else there is; equal destinations keep their order.
         self.mounts.sort_by(|a, b| a.dest.cmp(&b.dest));
@@ -342,6 +333,18 @@ impl Exec {
             ),
         }
     }
+}
+
+/// The mount of a secret that nobody has; see [`Exec::fresh`].
+pub(super) fn fresh_mount(nonce: &Nonce) -> Mount {
+    let access = Access {
+        id: format!("bld-fresh-{}", nonce.as_str()),
+        uid: 0,
+        gid: 0,
+        mode: 0o400,
+        optional: true,
+    };
+    Mount::new("/run/secrets/bld-fresh", &None, MountKind::Secret(access))
 }
 
 /// Source: `solver/pb/caps.go`.

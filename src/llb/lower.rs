@@ -45,6 +45,8 @@ pub struct Lowering {
     no_cache: bool,
     secret_env: OnceLock<bool>,
     lowered: Mutex<HashMap<StepId, Lowered>>,
+    /// What Dockerfiles gave: an engine says it, no step of the plan does.
+    told: Mutex<HashMap<StepId, State>>,
 }
 
 #[derive(Clone)]
@@ -64,6 +66,7 @@ impl Lowering {
             no_cache,
             secret_env: OnceLock::new(),
             lowered: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -71,6 +74,12 @@ impl Lowering {
     /// otherwise the command's shell does it, which works everywhere where there is one.
     pub fn secret_env(&self, native: bool) {
         let _ = self.secret_env.set(native);
+    }
+
+    /// Takes what a step gives that only an engine can tell. Comes before anything asks for the step.
+    pub fn tell(&self, step: StepId, state: State) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        told.insert(step, state);
     }
 
     /// The file system that a step gives.
@@ -100,7 +109,7 @@ impl Lowering {
                 .filter(|input| !lowered.contains_key(input))
                 .collect();
             if missing.is_empty() {
-                let done = self.step(&step, &lowered);
+                let done = self.step(id, &step, &lowered);
                 lowered.insert(id, done);
                 open.pop();
             } else {
@@ -110,7 +119,7 @@ impl Lowering {
         lowered[&wanted].clone()
     }
 
-    fn step(&self, step: &Step, done: &HashMap<StepId, Lowered>) -> Lowered {
+    fn step(&self, id: StepId, step: &Step, done: &HashMap<StepId, Lowered>) -> Lowered {
         let state_of = |id: &StepId| done[id].state.clone();
         let label = Arc::clone(&step.label);
         let state = match &step.op {
@@ -148,6 +157,11 @@ impl Lowering {
                 };
                 let file = FileOp::on(&state_of(on)).mkdir(path, spec);
                 Some(file.build(label))
+            }
+            StepOp::Dockerfile(_) => {
+                let told = self.told.lock().expect("no holder of this lock panics");
+                let state = told.get(&id).cloned();
+                state.expect("the probe was asked for the configuration, and told the state")
             }
             StepOp::Decision { .. } | StepOp::Undecided { .. } => {
                 unreachable!("a plan that is executed has nothing undecided: the probe answered")

@@ -37,6 +37,7 @@ pub mod definition;
 pub mod encode;
 pub mod exec;
 pub mod file;
+pub mod foreign;
 #[cfg(test)]
 mod golden;
 pub mod lower;
@@ -51,6 +52,7 @@ pub use exec::{
     SecretEnv, Security,
 };
 pub use file::{Action, CopyFile, FileOp, FileOps, MakeDir, MakeFile, Owner, Principal, Remove};
+pub use foreign::{Foreign, Splice, SpliceError};
 pub use merge::{diff, merge};
 pub use source::{ImageSource, Local, LocalSource, Nonce, ResolveMode, image, image_with};
 pub use vertex::{Edge, Op, State, Vertex};

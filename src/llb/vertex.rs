@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use super::{encode, exec::ExecOp, file::FileOps, source};
+use super::{encode, exec::ExecOp, file::FileOps, foreign::Foreign, source};
 use crate::{
     base::{Digest, Platform},
     events::Label,
@@ -28,9 +28,11 @@ pub enum Op {
         /// Index of the upper input.
         upper: Option<usize>,
     },
+    /// An operation that somebody else made.
+    Foreign(Foreign),
 }
 
-/// One operation with everything it needs. Made by the builders of this module, and never changed.
+/// One operation with everything it needs. Made by the builders of this room, and never changed.
 pub struct Vertex {
     /// Digest of the canonical bytes.
     pub digest: Digest,
@@ -72,19 +74,32 @@ impl std::hash::Hash for Edge {
 }
 
 impl Vertex {
-    /// Encodes an operation; the only way to get a vertex.
+    /// Encodes an operation.
     pub(super) fn new(
+        op: Op,
+        inputs: Vec<Edge>,
+        platform: Option<Platform>,
+        caps: BTreeSet<&'static str>,
+        ignore_cache: bool,
+        label: Arc<Label>,
+    ) -> Arc<Self> {
+        let bytes = encode::op(&op, &inputs, platform.as_ref());
+        Self::of_bytes(op, inputs, platform, caps, ignore_cache, label, bytes)
+    }
+
+    /// An operation whose bytes are there already.
+    pub(super) fn of_bytes(
         op: Op,
         inputs: Vec<Edge>,
         platform: Option<Platform>,
         mut caps: BTreeSet<&'static str>,
         ignore_cache: bool,
         label: Arc<Label>,
+        bytes: Vec<u8>,
     ) -> Arc<Self> {
         if ignore_cache {
             caps.insert("meta.ignorecache");
         }
-        let bytes = encode::op(&op, &inputs, platform.as_ref());
         Arc::new(Self {
             digest: Digest::of(&bytes),
             label,

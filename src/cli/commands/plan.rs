@@ -317,6 +317,7 @@ fn step_kind(op: &StepOp) -> &'static str {
         StepOp::HostRun(_) => "host-run",
         StepOp::HostCopy(_) => "host-copy",
         StepOp::MakeDir { .. } => "directory",
+        StepOp::Dockerfile(_) => "dockerfile",
         StepOp::Decision { .. } => "decision",
         StepOp::Undecided { .. } => "undecided",
     }

@@ -31,8 +31,11 @@ use super::{
 };
 use crate::{
     base::{Digest, Platform},
-    engine::{Build, EngineError, Export, Exported, FileStat, ResolvedImage, Solved, StepFailure},
-    llb::{Definition, Op, State, Vertex, encode::platform_pb},
+    engine::{
+        Build, Dockerfile, EngineError, Export, Exported, FileStat, FromDockerfile, ResolvedImage,
+        Solved, StepFailure,
+    },
+    llb::{Definition, Foreign, Op, State, Vertex, encode::platform_pb},
     oci::ImageConfig,
 };
 
@@ -131,6 +134,10 @@ impl Build for GatewayBuild {
                 Err(report) => image_error(error::image_reason(&report.message)),
             }),
         }
+    }
+
+    async fn dockerfile(&self, wanted: &Dockerfile) -> Result<FromDockerfile, EngineError> {
+        self.site.dockerfile(self.gateway().await, wanted).await
     }
 
     async fn solve(&self, state: &State) -> Result<Solved, EngineError> {
@@ -249,7 +256,7 @@ impl Site {
     }
 
     /// Errors that do not depend on what was asked; else the daemon's report.
-    fn general(&self, refused: Refused) -> Result<EngineError, error::Report> {
+    pub(super) fn general(&self, refused: Refused) -> Result<EngineError, error::Report> {
         let status = match refused {
             Refused::Canceled => return Ok(EngineError::Canceled),
             Refused::Status(_) if self.stop.is_cancelled() => return Ok(EngineError::Canceled),
@@ -304,9 +311,14 @@ impl Site {
         };
         let vertices = definition.vertices();
         let vertex = vertices.iter().find(|v| v.digest == failed.vertex);
-        if let Some(Op::Image(source)) = vertex.map(|v| v.op()) {
+        let image = match vertex.map(|v| v.op()) {
+            Some(Op::Image(source)) => Some(&source.reference),
+            Some(Op::Foreign(Foreign::Image(reference))) => Some(reference),
+            _ => None,
+        };
+        if let Some(image) = image {
             return EngineError::Image {
-                image: source.reference.clone(),
+                image: image.clone(),
                 reason: error::image_reason(&error::plain(&failed.error)),
             };
         }
@@ -328,6 +340,8 @@ fn may_ignore_cache(vertex: &Vertex) -> bool {
             .mounts
             .iter()
             .any(|m| matches!(m.kind, crate::llb::MountKind::Cache { .. })),
+        // One with a cache mount was made another command.
+        Op::Foreign(Foreign::Exec { caches }) => !caches,
         _ => false,
     }
 }

@@ -10,6 +10,7 @@ pub mod build;
 pub mod client;
 pub mod connect;
 pub mod dial;
+mod dockerfile;
 pub mod error;
 pub mod export;
 mod gateway;

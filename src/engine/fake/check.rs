@@ -36,7 +36,7 @@ pub(super) fn definition(definition: &Definition) {
             Op::Exec(exec) => command(exec),
             Op::File(file) => files(file),
             Op::Merge => assert!(vertex.inputs().len() > 1, "a merge of one"),
-            Op::Diff { .. } => {}
+            Op::Diff { .. } | Op::Foreign(_) => {}
         }
     }
     let root = definition.root();

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 pub use files::{Files, Node};
 
 use super::{
-    Build, BuildRequest, Capability, Description, DiskUsage, Engine, EngineError, Export, Exported,
-    FileStat, PruneRequest, ResolvedImage, Solved, StepFailure,
+    Build, BuildRequest, Capability, Description, DiskUsage, Dockerfile, Engine, EngineError,
+    Export, Exported, FileStat, FromDockerfile, PruneRequest, ResolvedImage, Solved, StepFailure,
 };
 use crate::{
     base::{Digest, Platform},
@@ -60,6 +60,8 @@ pub struct Record {
     pub commands: Vec<String>,
     /// Images that were looked up.
     pub resolved: Vec<String>,
+    /// Dockerfiles as they were given, with their arguments.
+    pub dockerfiles: Vec<(String, Vec<(String, String)>)>,
     /// Images that were exported.
     pub images: Vec<ExportedImage>,
     /// Builds that were opened, and that were finished.
@@ -70,6 +72,7 @@ pub struct Record {
 struct World {
     images: HashMap<String, (ImageConfig, Files)>,
     commands: Vec<(String, Ran)>,
+    dockerfiles: Vec<(String, Result<FromDockerfile, EngineError>)>,
     record: Record,
     /// Results that outlive a build.
     cache: HashMap<(Digest, u32), Files>,
@@ -133,6 +136,14 @@ impl Fake {
     #[must_use]
     pub fn command(self, contains: &str, ran: Ran) -> Self {
         self.world().commands.push((contains.to_owned(), ran));
+        self
+    }
+
+    /// A Dockerfile that contains a text gives this. The first that fits counts.
+    #[must_use]
+    pub fn dockerfile(self, contains: &str, gives: Result<FromDockerfile, EngineError>) -> Self {
+        let entry = (contains.to_owned(), gives);
+        self.world().dockerfiles.push(entry);
         self
     }
 
@@ -288,6 +299,7 @@ impl FakeBuild {
             Op::Diff { lower, upper } => {
                 results.push((0, input(*upper).without(&input(*lower))));
             }
+            Op::Foreign(_) => panic!("{vertex:?}: nobody else makes vertices here"),
             Op::Exec(exec) => {
                 if let Some(known) = self.cached(vertex, exec, world) {
                     self.say(vertex, StepState::Cached);
@@ -418,6 +430,20 @@ impl Build for FakeBuild {
             digest: None,
             config,
         })
+    }
+
+    async fn dockerfile(&self, wanted: &Dockerfile) -> Result<FromDockerfile, EngineError> {
+        // What it could copy from has to be there.
+        self.files(&wanted.context)?;
+        let mut world = self.world.lock().expect("no holder of this lock panics");
+        let read = (wanted.text.clone(), wanted.args.clone());
+        world.record.dockerfiles.push(read);
+        let known = world
+            .dockerfiles
+            .iter()
+            .find(|(part, _)| wanted.text.contains(part));
+        let (_, gives) = known.unwrap_or_else(|| panic!("nobody expected `{}`", wanted.text));
+        gives.clone()
     }
 
     async fn solve(&self, state: &State) -> Result<Solved, EngineError> {
@@ -594,6 +620,42 @@ mod tests {
         let missing = image("docker.io/library/nothing:1", &linux(), label("FROM"));
         let error = build.solve(&Some(missing)).await.unwrap_err();
         assert!(matches!(error, EngineError::Image { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_dockerfile_gives_a_state_to_go_on_with_or_says_where_it_is_wrong() {
+        let gives = FromDockerfile {
+            state: base(),
+            config: ImageConfig::scratch(&linux()),
+        };
+        let wrong = EngineError::Dockerfile {
+            line: Some(2),
+            message: "unknown instruction".to_owned(),
+        };
+        let fake = fake()
+            .dockerfile("RUNN", Err(wrong))
+            .dockerfile("FROM", Ok(gives.clone()));
+        let build = open(&fake).await;
+        let wanted = |text: &str| Dockerfile {
+            text: text.to_owned(),
+            source: Arc::new(crate::diag::SourceFile::new("Dockerfile", text)),
+            pinned: Vec::new(),
+            context: base(),
+            target: None,
+            args: vec![("a".to_owned(), "1".to_owned())],
+            platform: linux(),
+            label: label("FROM DOCKERFILE"),
+        };
+        let read = build.dockerfile(&wanted("FROM busybox")).await.unwrap();
+        assert_eq!(read, gives);
+        let solved = build.solve(&read.state).await.unwrap();
+        assert!(build.read_file(&solved, "/etc/passwd").await.is_ok());
+        let error = build.dockerfile(&wanted("FROM x\nRUNN")).await.unwrap_err();
+        assert!(matches!(
+            error,
+            EngineError::Dockerfile { line: Some(2), .. }
+        ));
+        assert_eq!(fake.record().dockerfiles[0].1[0].1, "1");
     }
 
     #[tokio::test]

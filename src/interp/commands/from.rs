@@ -106,7 +106,12 @@ async fn from_image(exec: &mut Exec, text: &str, word: &Word) -> Result<()> {
 }
 
 /// An image or a target whose name nobody knows before something has run.
-fn undecided_base(exec: &mut Exec, value: &Value, name: &Word, current: Current) -> Result<()> {
+pub(super) fn undecided_base(
+    exec: &mut Exec,
+    value: &Value,
+    name: &Word,
+    current: Current,
+) -> Result<()> {
     exec.state.current = current;
     let fs = exec.push(StepOp::Undecided {
         by: value.decided_by(),

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod copy_files;
 pub(crate) mod copy_host;
+pub(crate) mod dockerfile;
 pub(crate) mod from;
 pub(crate) mod function;
 pub(crate) mod healthcheck;

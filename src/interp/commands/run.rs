@@ -9,6 +9,7 @@ use crate::{
         error::{self, Result},
         exec::Exec,
         expand::{How, shell},
+        value::UNDECIDED,
         with_docker,
     },
     syntax::ast::{Command, Keyword},
@@ -87,7 +88,10 @@ pub(crate) async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<
         } else {
             all.extend(words);
         }
-        return if all.is_empty() {
+        return if all.is_empty() && exec.state.env_unknown.is_some() {
+            // What nobody has looked up may have one.
+            Ok(vec![UNDECIDED.to_owned()])
+        } else if all.is_empty() {
             Err(error::no_entrypoint())
         } else {
             Ok(all)

@@ -6,6 +6,7 @@
 mod blocks;
 mod config;
 mod copy;
+mod dockerfile;
 mod files;
 mod from;
 mod general;
@@ -20,8 +21,9 @@ mod wildcards;
 mod with_docker;
 
 pub(crate) use self::{
-    blocks::*, config::*, copy::*, files::*, from::*, general::*, locally::*, manual::*,
-    options::*, references::*, run::*, save::*, variables::*, wildcards::*, with_docker::*,
+    blocks::*, config::*, copy::*, dockerfile::*, files::*, from::*, general::*, locally::*,
+    manual::*, options::*, references::*, run::*, save::*, variables::*, wildcards::*,
+    with_docker::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};
@@ -51,6 +53,12 @@ impl Failure {
     #[must_use]
     pub(crate) fn at(self, at: &Location) -> Self {
         self.map(|d| d.at(at.clone()))
+    }
+
+    /// Adds another place to every error.
+    #[must_use]
+    pub(crate) fn related(self, at: &Location, words: &str) -> Self {
+        self.map(|d| d.related(at.clone(), words))
     }
 
     /// Adds an outer step of the way to every error.

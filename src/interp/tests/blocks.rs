@@ -49,7 +49,7 @@ async fn flags_of_later_versions_are_refused_and_never_skipped() {
             "{error}"
         );
     }
-    for body in ["GIT CLONE x y", "FROM DOCKERFILE ."] {
+    for body in ["GIT CLONE x y"] {
         let text = format!("VERSION 0.8\nFROM alpine\nt:\n  {body}\n");
         let error = Case::new(&text).run("+t").await.error();
         assert!(

@@ -4,6 +4,7 @@ mod args;
 mod blocks;
 mod caches;
 mod copying;
+mod dockerfile;
 mod functions;
 mod locally;
 mod options;
@@ -368,6 +369,22 @@ impl Probe for Script {
             reference: image.familiar(),
             config,
         }))
+    }
+
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+        tokio::task::yield_now().await;
+        let step = self.plan.step(step);
+        let StepOp::Dockerfile(dockerfile) = &step.op else {
+            panic!("only Dockerfiles are asked for");
+        };
+        if self.undecided {
+            return Ok(Answer::Undecided);
+        }
+        let mut config = ImageConfig::scratch(&step.platform);
+        if let Some(env) = self.images.get(dockerfile.file.name()) {
+            config.config.env.extend(env.iter().cloned());
+        }
+        Ok(Answer::Known(config))
     }
 
     fn ready(&self, step: StepId) {

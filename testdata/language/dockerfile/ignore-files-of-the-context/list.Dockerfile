@@ -1,0 +1,3 @@
+FROM busybox:1.36
+COPY . /in
+RUN cd /in && ls *.txt > /list

@@ -1,0 +1,3 @@
+FROM busybox:1.36 AS first
+RUN echo going && \
+    false

@@ -1,0 +1,2 @@
+FROM scratch AS x
+FROM @REGISTRY@/@ID@/nope:1
