@@ -168,6 +168,9 @@ fn one(
 fn plan_of(step: &Run, args: &[String]) -> Option<Vec<String>> {
     let reference = |arg: &String| arg.contains('+') && !arg.starts_with('-');
     let target = args.iter().position(reference)?;
+    if !args[0].starts_with('-') && target > 0 {
+        return None;
+    }
     let (options, rest) = args.split_at(target);
     let partial = options
         .iter()
