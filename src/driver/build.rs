@@ -27,6 +27,7 @@ use crate::{
 };
 
 use super::{
+    auto_skip::Skips,
     engines::{Connection, Terms},
     executor::Executor,
     failure::{DEFAULT_AGENT, Failure, FailureKind},
@@ -44,6 +45,10 @@ pub async fn build(
     events: Arc<dyn EventSink>,
     cancel: CancellationToken,
 ) -> Result<(), Failure> {
+    let skips = Arc::new(Skips::new(&request, &events));
+    if skips.whole_run().await? {
+        return Ok(());
+    }
     let address = request
         .engine
         .address()
@@ -108,6 +113,7 @@ pub async fn build(
         secrets,
         sockets,
         mode: output_mode(&request, false),
+        skips: Arc::clone(&skips),
         looked_up: OnceMap::default(),
         plan: Arc::clone(&plan),
         events: Arc::clone(&events),
@@ -152,6 +158,9 @@ pub async fn build(
         let _ = executor.settle().await;
     }
     let _ = executor.finish().await;
+    if outcome.is_ok() {
+        skips.succeeded().await;
+    }
     outcome
 }
 

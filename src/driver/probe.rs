@@ -18,12 +18,13 @@ use crate::{
         ledger::{OutputMode, Verdict, WaitId},
         plan::StepId,
     },
-    interp::probe::{Answer, BaseImage, Captured, Probe, SecretName},
+    interp::probe::{Answer, BaseImage, Captured, Probe, SecretName, Work},
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
     oci::{ImageConfig, ImageRef},
 };
 
 use super::{
+    auto_skip::Skips,
     executor::Executor,
     failure::{Failure, engine_diagnostic, no_agent},
     host::Host,
@@ -48,6 +49,8 @@ pub struct Running {
     pub sockets: Arc<Sockets>,
     /// What the command line says about outputs.
     pub mode: OutputMode,
+    /// What succeeded before is left out.
+    pub skips: Arc<Skips>,
     /// Each image and platform once.
     pub looked_up: OnceMap<(ImageRef, Platform), Result<BaseImage, Box<Diagnostic>>>,
     /// The steps.
@@ -145,6 +148,14 @@ impl Probe for Running {
 
     async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
         self.read_dockerfile(step).await.map(Answer::Known)
+    }
+
+    async fn done_before(&self, work: Work) -> Result<bool, Box<Diagnostic>> {
+        let skipped = self.skips.target(work).await;
+        skipped.map_err(|failure| {
+            let problem = failure.diagnostics.into_iter().next();
+            Box::new(problem.unwrap_or_else(|| engine_diagnostic(EngineError::Canceled)))
+        })
     }
 
     fn ready(&self, step: StepId) {

@@ -123,6 +123,13 @@ pub enum OutputEvent {
         /// Whether it was there already with the same content.
         unchanged: bool,
     },
+    /// A target was left out, because it has succeeded before and nothing that goes into it has changed.
+    Skipped {
+        /// The target.
+        target: String,
+        /// Of everything that goes into it.
+        digest: Digest,
+    },
     /// A `RUN --push` was left out, because `--push` was not given.
     NotRun {
         /// The target.

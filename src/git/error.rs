@@ -14,6 +14,11 @@ pub enum GitError {
         /// The reference.
         reference: String,
     },
+    /// Its files may be others tomorrow, and only what stays is asked for.
+    NotPinned {
+        /// The reference.
+        reference: String,
+    },
     /// A URL that repositories are not cloned from.
     Url {
         /// Without its password.
@@ -70,6 +75,7 @@ impl fmt::Display for GitError {
             Self::NoRepository { reference } => {
                 write!(f, "`{reference}` does not name a repository")
             }
+            Self::NotPinned { reference } => write!(f, "what `{reference}` refers to may change"),
             Self::Url { url } => write!(f, "`{url}` is no URL that bld can clone from"),
             Self::NoRef { url, name } => {
                 write!(f, "`{url}` has no tag, branch or commit `{name}`")
@@ -109,6 +115,9 @@ impl GitError {
             ),
             Self::Url { .. } => error
                 .hint("`https://host/path`, `ssh://user@host/path` and `user@host:path` are understood"),
+            Self::NotPinned { .. } => error.hint(
+                "auto-skip needs a complete Git SHA or an explicit tag: `…:tags/<tag>+target`",
+            ),
             Self::Ambiguous { .. } => error.hint("give more digits"),
             Self::NoLfs { .. } => {
                 error.hint("install git-lfs, or leave `--git-lfs-pull-include` away")
@@ -133,6 +142,7 @@ impl GitError {
         match self {
             Self::NoGit => "no-git",
             Self::NoRepository { .. } => "no-repository",
+            Self::NotPinned { .. } => "not-pinned",
             Self::Url { .. } => "git-url",
             Self::NoRef { .. } | Self::Ambiguous { .. } => "git-ref",
             Self::Failed { .. } => "git",

@@ -57,6 +57,11 @@ pub(crate) enum Shape {
     Impossible,
 }
 
+/// Whether a name means the same tomorrow: a whole commit, or a tag that is called one.
+pub(crate) fn is_pinned(name: &str) -> bool {
+    name.starts_with("tags/") || matches!(shape(name), Shape::Commit)
+}
+
 pub(crate) fn shape(name: &str) -> Shape {
     let hex = !name.is_empty() && name.chars().all(|c| c.is_ascii_hexdigit());
     let bad = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);

@@ -41,6 +41,8 @@ pub struct RemotesRequest {
     pub lfs_include: Option<String>,
     /// Ask nobody: only what is in the cache.
     pub offline: bool,
+    /// References have to name a whole commit or a tag, `tags/…`: something that means the same tomorrow.
+    pub pinned: bool,
 }
 
 /// A reference, resolved.
@@ -60,6 +62,7 @@ pub struct Remotes {
     cache_dir: PathBuf,
     lfs: Option<String>,
     offline: bool,
+    pinned: bool,
     events: Arc<dyn EventSink>,
     found: OnceMap<String, Result<Arc<Found>, GitError>>,
     checkouts: OnceMap<(String, String), Result<Arc<Checkout>, GitError>>,
@@ -81,6 +84,7 @@ impl Remotes {
             cache_dir: request.cache_dir,
             lfs: request.lfs_include.filter(|i| !i.is_empty()),
             offline: request.offline,
+            pinned: request.pinned,
             events,
             found: OnceMap::default(),
             checkouts: OnceMap::default(),
@@ -90,6 +94,13 @@ impl Remotes {
     /// The files that a reference names: `host/owner/repo/dir`, and a tag, a branch, a commit or nothing.
     pub async fn reference(&self, path: &str, name: &str) -> Result<Named, GitError> {
         self.ready()?;
+        if self.pinned && !refs::is_pinned(name) {
+            let reference = match name {
+                "" => path.to_owned(),
+                name => format!("{path}:{name}"),
+            };
+            return Err(GitError::NotPinned { reference });
+        }
         let found = self
             .found
             .get_or_run(path.to_owned(), || async {

@@ -16,7 +16,7 @@ use super::{
         Network, Plan, Run, Sharing, StepId, StepOp,
     },
 };
-use crate::base::Digest;
+use crate::{base::Digest, oci::config::DEFAULT_PATH};
 
 /// New numbers for steps.
 type Numbers = HashMap<StepId, String>;
@@ -191,7 +191,8 @@ fn command(text: &mut String, args: &[String], env: &[(String, String)]) {
             let _ = write!(text, " {args:?}");
         }
     }
-    for (name, value) in env.iter().filter(|(name, _)| name != "PATH") {
+    let usual = |name: &str, value: &str| name == "PATH" && value == DEFAULT_PATH;
+    for (name, value) in env.iter().filter(|(n, v)| !usual(n, v)) {
         let _ = write!(text, " {name}={value}");
     }
 }

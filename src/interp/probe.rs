@@ -1,11 +1,13 @@
 //! What the interpreter must learn by running or fetching something. The driver answers; tests script it.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use crate::{
     base::Platform,
     diag::Diagnostic,
-    graph::{ledger::WaitId, plan::StepId},
+    graph::{TargetRef, ledger::WaitId, plan::StepId},
     oci::ImageConfig,
 };
 
@@ -74,6 +76,19 @@ impl SecretName {
     }
 }
 
+/// A target with everything that is said about it from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The target, as the command line would name it.
+    pub target: TargetRef,
+    /// The build file, unless it is one of a repository.
+    pub file: Option<PathBuf>,
+    /// Its arguments.
+    pub args: Vec<(String, String)>,
+    /// The platform, where one was chosen.
+    pub platform: Option<Platform>,
+}
+
 /// The answers.
 #[async_trait]
 pub trait Probe: Send + Sync {
@@ -126,6 +141,12 @@ pub trait Probe: Send + Sync {
     /// Reads the Dockerfile of a [`crate::graph::plan::StepOp::Dockerfile`] and gives the configuration of the image that it
     /// describes. Comes before anything else that is asked about this step, or about one that is built on it.
     async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>>;
+
+    /// Whether this has succeeded before with everything that goes into it unchanged (`BUILD --auto-skip`).
+    async fn done_before(&self, work: Work) -> Result<bool, Box<Diagnostic>> {
+        let _ = work;
+        Ok(false)
+    }
 
     /// Says that everything up to this step will be needed, so that it may be executed while others are still being
     /// interpreted. Must not wait.

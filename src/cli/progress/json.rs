@@ -123,6 +123,9 @@ fn output_object(output: OutputEvent) -> Value {
         } => {
             json!({"event": "artifact", "artifact": artifact, "path": path, "unchanged": unchanged})
         }
+        OutputEvent::Skipped { target, digest } => {
+            json!({"event": "skipped", "target": target, "digest": digest.as_str()})
+        }
         OutputEvent::NotRun { target, text } => {
             json!({"event": "not-run", "target": target, "text": text})
         }

@@ -90,6 +90,10 @@ pub fn output(event: &OutputEvent) -> String {
                 unchanged_note(*unchanged)
             )
         }
+        OutputEvent::Skipped { target, digest } => {
+            let short = &digest.hex()[..12];
+            format!("Target {target} ({short}) has already been run. Skipping.")
+        }
         OutputEvent::NotRun { target, text } => {
             format!(
                 "Did not execute push command {} of {target} (give --push to run it)",

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     args::{self, BuildArgs},
-    config_file::Config,
+    config_file::{self, Config},
     env_vars::Environment,
 };
 
@@ -77,7 +77,10 @@ pub fn resolve(
         max_remote_cache: args.max_remote_cache,
         auto_skip: args.auto_skip,
         no_auto_skip: args.no_auto_skip,
-        auto_skip_db: args.auto_skip_db_path.as_ref().map(|path| cwd.join(path)),
+        auto_skip_db: match &args.auto_skip_db_path {
+            Some(path) => Some(cwd.join(path)),
+            None => config_file::directory(args, environment).map(|dir| dir.join("auto-skip")),
+        },
         feature_overrides: features(&args.version_flag_overrides)?,
         git_branch: args.git_branch.clone(),
         ssh_auth_sock: args.ssh_auth_sock.clone().or_else(|| agent(environment)),
@@ -123,6 +126,7 @@ fn remotes(
         ssh_auth_sock: args.ssh_auth_sock.clone().or_else(|| agent(environment)),
         lfs_include: args.git_lfs_pull_include.clone(),
         offline: false,
+        pinned: false,
     }
 }
 

@@ -1,12 +1,13 @@
 //! `BUILD`: another target for its outputs (language specification, 4.6).
 
 use crate::{
-    graph::{TargetRef, ledger::LinkKind, plan::StepOp},
+    graph::{TargetRef, ledger::LinkKind, plan::StepOp, reference::Place},
     interp::{
         args::{BuildArg, matrix},
         error::{self, Result},
         exec::{Caller, Exec, Pending, Start},
         expand::{How, REFERENCE},
+        probe::Work,
         scope::Vars,
         state::Current,
     },
@@ -17,9 +18,6 @@ use crate::{
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
-    if command.is_on("auto-skip") {
-        return Err(error::not_yet("BUILD --auto-skip"));
-    }
     let (name, words) = command
         .args
         .split_first()
@@ -45,6 +43,14 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     for (target, current, row) in matrix_of(&targets, &platforms, args) {
         let start = exec.start_of(command, &target, row, current, true).await;
         let start = start.map_err(|e| e.at(&place))?;
+        if command.is_on("auto-skip")
+            && let Some(work) = work_of(&start)
+        {
+            let done = exec.session.probe.done_before(work).await;
+            if done.map_err(error::Failure::from)? {
+                continue;
+            }
+        }
         let at = exec.at.clone();
         if let Some((entry, edge)) = exec.reach(start, LinkKind::Build)? {
             exec.pending.push(Pending { entry, edge, at });
@@ -98,6 +104,29 @@ async fn platforms(exec: &mut Exec, command: &Command) -> Result<Vec<Current>> {
         platforms.push(exec.state.outside().clone());
     }
     Ok(platforms)
+}
+
+/// What a start is, for whoever knows what has been done before. None where only a run would tell.
+fn work_of(start: &Start) -> Option<Work> {
+    let args = start.args.iter().map(|(name, value)| {
+        let value = value.known()?;
+        Some((name.clone(), value.to_owned()))
+    });
+    let current = &start.current;
+    let remote = start.file.repository.is_some();
+    let target = match remote {
+        true => TargetRef::parse(&start.file.target(&start.target)).ok()?,
+        false => TargetRef {
+            place: Place::Here,
+            name: start.target.clone(),
+        },
+    };
+    Some(Work {
+        target,
+        file: (!remote).then(|| start.file.path.clone()),
+        args: args.collect::<Option<_>>()?,
+        platform: current.chosen.then(|| current.platform.clone()),
+    })
 }
 
 /// Starts the targets of a `BUILD` that stands further down, if nothing in between can change what they are. Errors wait

@@ -28,6 +28,13 @@ pub(crate) fn items(
     for source in sources {
         let place = exec.place(&source.word);
         let Some(text) = source.value.known() else {
+            exec.push(StepOp::Undecided {
+                by: source.value.decided_by(),
+                why: format!(
+                    "which files `{}` names is not known before",
+                    source.word.text
+                ),
+            });
             everything = true;
             wanted.push("/".to_owned());
             continue;

@@ -55,17 +55,18 @@ async fn what_must_be_known_and_is_not_becomes_an_undecided_step() {
     s1 +t: output of s0 `cmd`
     s2 +t: undecided until s1: what `+$V/x` names is not known before
     s3 +t: copy s0 s2:/ -> / contents
-    s4 +t: context
-    s5 +t: copy s3 s4:/ -> / contents
-    s6 +t: undecided until s1: a path of this statement is not known before
-    s7 +t: scratch
-    s8 +t: copy s7 s6:/<undecided> -> /<undecided> keep-own
-    s9 +t: copy s7 s6:/<undecided> -> /<undecided>
-    s10 +t: undecided until s1: which target `+$V` names is not known before
-    s11 +t: undecided until s1: what `img:$V` names is not known before
-    s12 +t: run s11 `x $V` V=<undecided>
-    s13 +t: mkdir s12 /<undecided> 755
-    +t: artifact s9 +t/<undecided> as out/ => yes
+    s4 +t: undecided until s1: which files `$V` names is not known before
+    s5 +t: context
+    s6 +t: copy s3 s5:/ -> / contents
+    s7 +t: undecided until s1: a path of this statement is not known before
+    s8 +t: scratch
+    s9 +t: copy s8 s7:/<undecided> -> /<undecided> keep-own
+    s10 +t: copy s8 s7:/<undecided> -> /<undecided>
+    s11 +t: undecided until s1: which target `+$V` names is not known before
+    s12 +t: undecided until s1: what `img:$V` names is not known before
+    s13 +t: run s12 `x $V` V=<undecided>
+    s14 +t: mkdir s13 /<undecided> 755
+    +t: artifact s10 +t/<undecided> as out/ => yes
     ");
 }
 
