@@ -208,7 +208,8 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
     };
     if is_foreign_binary(failure) {
         return Some(
-            "the program is for another processor: install emulation (Debian: `qemu-user-static`) where the engine runs",
+            "it is for another processor than the engine's machine, which needs QEMU for that: on Debian install \
+             `qemu-user-static`; with Docker run `docker run --privileged --rm tonistiigi/binfmt --install all` once after each start",
         );
     }
     if missing_path(failure).is_some() && failure.label.text.starts_with('[') {

@@ -30,7 +30,11 @@ pub struct ImageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rootfs: Option<RootFs>,
     /// One entry for each command, with or without a layer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
     pub history: Vec<History>,
     /// Everything else.
     #[serde(flatten)]
@@ -44,7 +48,7 @@ pub struct RootFs {
     #[serde(rename = "type")]
     pub kind: String,
     /// From the lowest layer up.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub diff_ids: Vec<String>,
 }
 
@@ -194,7 +198,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_survive_and_null_counts_as_empty() {
-        let text = r#"{"architecture":"amd64","os":"linux","config":{"Env":null,"Volumes":null,"StopSignal":"SIGUSR1"},"moby.buildkit.cache.v0":"x"}"#;
+        let text = r#"{"architecture":"amd64","os":"linux","config":{"Env":null,"Volumes":null,"StopSignal":"SIGUSR1"},"rootfs":{"type":"layers","diff_ids":null},"history":null,"moby.buildkit.cache.v0":"x"}"#;
         let config: ImageConfig = serde_json::from_str(text).unwrap();
         assert!(config.config.env.is_empty());
         let back = serde_json::to_string(&config).unwrap();
