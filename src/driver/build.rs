@@ -27,6 +27,7 @@ use crate::{
 };
 
 use super::{
+    attempts::Attempts,
     auto_skip::Skips,
     engines::{Connection, Terms},
     executor::Executor,
@@ -107,6 +108,11 @@ pub async fn build(
     });
     let probe = Arc::new(Running {
         executor: Arc::clone(&executor),
+        attempts: Attempts {
+            plan: Arc::clone(&plan),
+            events: Arc::clone(&events),
+            build: secrets.build().to_owned(),
+        },
         host: Arc::clone(&host),
         images: Images::of_daemon(&request, &outside, &events, &executor, &docker),
         delivery: Arc::clone(&delivery),

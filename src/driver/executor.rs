@@ -75,6 +75,11 @@ impl Executor {
         self.lowering.tell(step, state);
     }
 
+    /// Makes an attempt another one, with results of its own.
+    pub fn again(&self, step: StepId) {
+        self.lowering.again(step);
+    }
+
     async fn lowering(&self) -> Result<&Lowering, EngineError> {
         let engine = self.connection.engine().await?;
         let native = engine

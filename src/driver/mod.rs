@@ -3,6 +3,7 @@
 //! [`build`] interprets, executes what is ready meanwhile, settles the ledger and hands the outputs over. Each of these
 //! is a file here; none of them knows how anything looks on a terminal.
 
+mod attempts;
 mod auto_skip;
 mod build;
 mod dockerfile;

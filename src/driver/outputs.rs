@@ -11,7 +11,9 @@ use crate::{
     events::{Event, EventSink, Label, OutputEvent},
     graph::{
         Ledger,
-        ledger::{ArtifactOutput, ImageOutput, OutputKind, Reason, Settled, Verdict, Visit},
+        ledger::{
+            ArtifactOutput, ImageOutput, Output, OutputKind, Reason, Settled, Verdict, Visit,
+        },
         plan::StepId,
     },
     llb::{CopyFile, Edge, FileOp, State},
@@ -106,6 +108,31 @@ impl Delivery {
         }
         self.tell_what_was_not_pushed(settled, &visits);
         Ok(())
+    }
+
+    /// Writes what is to be saved of a build that fails: each by itself, so that one that cannot be written does not keep
+    /// the others back. What goes wrong is told; the build has an error of its own.
+    pub async fn rescue(&self, saved: Vec<Output>) {
+        for output in saved {
+            let settled = Settled {
+                output,
+                chain: Vec::new(),
+                local: Verdict::Counts,
+                push: None,
+            };
+            let OutputKind::Artifact(artifact) = &settled.output.kind else {
+                continue;
+            };
+            let written = async {
+                self.execute(vec![artifact.state]).await?;
+                self.write_files(&[(&settled, artifact)]).await
+            };
+            if let Err(failure) = written.await {
+                for problem in failure.diagnostics {
+                    self.events.emit(Event::Remark(problem));
+                }
+            }
+        }
     }
 
     /// Everything is executed before anything is output.

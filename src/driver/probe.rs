@@ -15,7 +15,7 @@ use crate::{
     events::EventSink,
     graph::{
         Plan,
-        ledger::{OutputMode, Verdict, WaitId},
+        ledger::{Only, Output, OutputMode, Verdict, WaitId},
         plan::StepId,
     },
     interp::probe::{Answer, BaseImage, Captured, Probe, SecretName, Work},
@@ -24,6 +24,7 @@ use crate::{
 };
 
 use super::{
+    attempts::Attempts,
     auto_skip::Skips,
     executor::Executor,
     failure::{Failure, engine_diagnostic, no_agent},
@@ -39,6 +40,8 @@ pub struct Running {
     pub executor: Arc<Executor>,
     /// Looks images up.
     pub images: Images,
+    /// Reads how attempts ended.
+    pub attempts: Attempts,
     /// Does what is to be done on this machine.
     pub host: Arc<Host>,
     /// Hands over what takes effect at the end of a `WAIT` block.
@@ -100,6 +103,19 @@ impl Probe for Running {
             .await
             .map_err(|e| self.failed(e))?;
         Ok(Answer::Known(Captured { status, stdout }))
+    }
+
+    async fn attempt(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        let attempt = self.attempts.result(&self.executor, step).await;
+        attempt.map(Answer::Known).map_err(|e| self.failed(e))
+    }
+
+    async fn rescue(&self, step: StepId, saved: Vec<Output>) -> Box<Diagnostic> {
+        let failure = self.attempts.failure(&self.executor, step).await;
+        if self.mode.only == Only::Everything && !self.mode.no_output {
+            self.delivery.rescue(saved).await;
+        }
+        self.failed(failure)
     }
 
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {

@@ -265,6 +265,12 @@ pub trait Build: Send + Sync {
     /// Exports a state. What has been solved before is not executed again.
     async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError>;
 
+    /// The last lines that the command which made this state has written in this build, oldest first.
+    async fn tail(&self, state: &State) -> Vec<String> {
+        let _ = state;
+        Vec::new()
+    }
+
     /// Ends the build on the engine. Dropping a build without it cancels what still runs.
     async fn finish(&self) -> Result<(), EngineError>;
 }

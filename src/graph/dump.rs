@@ -177,6 +177,7 @@ fn host_run(run: &HostRun, n: &Numbers) -> String {
 fn verb(keep: Keep) -> &'static str {
     match keep {
         Keep::FileSystem => "run",
+        Keep::Attempt => "try",
         Keep::ExitStatus => "test",
         Keep::Output => "output of",
     }

@@ -313,6 +313,9 @@ pub enum Sharing {
 pub enum Keep {
     /// The changed file system; a non-zero exit fails the build.
     FileSystem,
+    /// The changed file system, whatever the exit status is, and the status beside it: whoever asks for the status says
+    /// what becomes of a failure (`TRY`).
+    Attempt,
     /// The exit status alone (a condition); the file system is that of `on`, unchanged.
     ExitStatus,
     /// Standard output and the exit status (a `$(…)`); the file system is that of `on`, unchanged.

@@ -83,7 +83,7 @@ impl Exec {
             Statement::For(s) => Box::pin(self.for_statement(s)),
             Statement::Wait(s) => Box::pin(self.wait_statement(s)),
             Statement::WithDocker(s) => Box::pin(with_docker::statement(self, s)),
-            Statement::Try(_) => failed(error::not_yet("TRY")),
+            Statement::Try(s) => Box::pin(self.try_statement(s)),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{
     graph::{
         StepId,
         ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId, WaitId},
-        plan::{Step, StepOp},
+        plan::{Keep, Step, StepOp},
         reference::Place,
     },
     syntax::{
@@ -61,6 +61,8 @@ pub(crate) struct Exec {
     pub undecided_by: Option<StepId>,
     /// The innermost `WAIT` block around the current statement.
     pub wait: WaitId,
+    /// What a `RUN` leaves: within `TRY` its exit status, too.
+    pub keep: Keep,
     /// Targets that were started by `BUILD`.
     pub pending: Vec<Pending>,
     /// States that will be needed when the recipe has been interpreted without an error.
@@ -184,13 +186,18 @@ impl Exec {
 
     /// Writes an output of this visit down.
     pub fn output(&self, kind: OutputKind) {
-        let output = Output {
+        let output = self.output_of(kind);
+        self.session.ledger.output(output, self.wait);
+    }
+
+    /// An output of the current statement.
+    pub fn output_of(&self, kind: OutputKind) -> Output {
+        Output {
             owner: self.id,
             at: self.at.clone(),
             undecided_by: self.undecided_by,
             kind,
-        };
-        self.session.ledger.output(output, self.wait);
+        }
     }
 
     /// Says that a state will be needed. An image by itself is not fetched for that: somebody may use it, or nobody.

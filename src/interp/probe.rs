@@ -7,7 +7,11 @@ use async_trait::async_trait;
 use crate::{
     base::Platform,
     diag::Diagnostic,
-    graph::{TargetRef, ledger::WaitId, plan::StepId},
+    graph::{
+        TargetRef,
+        ledger::{Output, WaitId},
+        plan::StepId,
+    },
     oci::ImageConfig,
 };
 
@@ -97,6 +101,18 @@ pub trait Probe: Send + Sync {
 
     /// The output of a step that keeps [`crate::graph::plan::Keep::Output`].
     async fn output(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>>;
+
+    /// The exit status of a step that keeps [`crate::graph::plan::Keep::Attempt`]. A failure is one of this build, never
+    /// remembered from another one.
+    async fn attempt(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        self.exit_status(step).await
+    }
+
+    /// An attempt has failed: writes what is to be saved of it, now, and gives the failure of the command.
+    async fn rescue(&self, step: StepId, saved: Vec<Output>) -> Box<Diagnostic> {
+        let _ = (step, saved);
+        Box::new(Diagnostic::error("attempt", "the command failed"))
+    }
 
     /// Does what a [`crate::graph::plan::StepOp::HostRun`] or `HostCopy` says, on this machine, now; one at a time. A
     /// command of which the file system is kept fails if it does not exit with 0.

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     diag::{Location, Span, Way},
-    graph::ledger::{LinkKind, VisitId, WaitId},
+    graph::{
+        ledger::{LinkKind, VisitId, WaitId},
+        plan::Keep,
+    },
 };
 
 /// Interprets a target.
@@ -38,6 +41,7 @@ pub(crate) async fn visit(
         state: State::empty(start.current.clone()),
         undecided_by: None,
         wait: WaitId::default(),
+        keep: Keep::FileSystem,
         pending: Vec::new(),
         ready: Vec::new(),
         writes: Vec::new(),

@@ -16,6 +16,7 @@ use super::{
     source::ResolveMode,
 };
 use crate::{
+    base::Platform,
     events::Label,
     graph::plan::{
         self, COPY_TIME, CopyFiles, CopyItem, Keep, Network, NewFile, Plan, Run, Sharing, Step,
@@ -33,6 +34,22 @@ pub const CAPTURED_OUTPUT: &str = "/out/stdout";
 /// Runs its arguments and writes down how they ended. The command is a process of its own, so that `exit` in a
 /// condition ends the condition and not the writing down.
 const STATUS_SCRIPT: &str = r#""$@"; echo $? >/run/bld-capture/out/status"#;
+/// Where an attempt leaves its exit status. In `/dev`, which no result holds: a mount in the file system of a command
+/// leaves an empty directory behind.
+const ATTEMPT: &str = "/dev/bld-attempt";
+/// Where an attempt finds out which build runs it.
+const BUILD: &str = "/dev/bld-build";
+/// Where nothing is, which tells attempts apart that are equal otherwise.
+const AGAIN: &str = "/dev/bld-attempt-number";
+/// Runs its arguments and writes down how they ended, and in which build.
+const ATTEMPT_SCRIPT: &str = r#""$@"
+__bld_status=$?
+__bld_build=
+[ ! -r /dev/bld-build ] || read -r __bld_build </dev/bld-build
+echo "$__bld_status $__bld_build" >/dev/bld-attempt/out/status"#;
+/// The secret that says which build asks for it. No secret's value is part of a cache key: so what is written down tells
+/// whether it was written now.
+pub const BUILD_SECRET: &str = "bld-build";
 /// The same, with standard output in a file: an engine's log is clipped.
 const OUTPUT_SCRIPT: &str =
     r#""$@" >/run/bld-capture/out/stdout; echo $? >/run/bld-capture/out/status"#;
@@ -47,6 +64,7 @@ pub struct Lowering {
     lowered: Mutex<HashMap<StepId, Lowered>>,
     /// What Dockerfiles gave: an engine says it, no step of the plan does.
     told: Mutex<HashMap<StepId, State>>,
+    again: Mutex<HashMap<StepId, u32>>,
 }
 
 #[derive(Clone)]
@@ -67,6 +85,7 @@ impl Lowering {
             secret_env: OnceLock::new(),
             lowered: Mutex::default(),
             told: Mutex::default(),
+            again: Mutex::default(),
         }
     }
 
@@ -90,6 +109,14 @@ impl Lowering {
     /// What a step that keeps its exit status or its output has written down.
     pub fn capture(&self, step: StepId) -> State {
         self.lower(step).capture
+    }
+
+    /// Makes an attempt another one, with results of its own. Equal attempts become the same others in every build, so
+    /// that what one build finds at last the next one finds, too. Nothing that needs it may have been lowered.
+    pub fn again(&self, step: StepId) {
+        let lock = "no holder of this lock panics";
+        *self.again.lock().expect(lock).entry(step).or_default() += 1;
+        self.lowered.lock().expect(lock).remove(&step);
     }
 
     /// Lowers a step and all it needs, inputs first. A loop, not a recursion: chains may be ten thousand steps long.
@@ -142,7 +169,11 @@ impl Lowering {
                 Some(local.build_again(&self.nonce, context.round, label))
             }
             StepOp::Files(files) => new_files(files, label),
-            StepOp::Run(run) => return self.run(run, step, &state_of, label),
+            StepOp::Run(run) => {
+                let again = self.again.lock().expect("no holder of this lock panics");
+                let again = again.get(&id).copied();
+                return self.run(run, again, &step.platform, &state_of, label);
+            }
             StepOp::Copy(copy) => copy_files(copy, &state_of(&copy.on), &state_of, label),
             StepOp::MakeDir {
                 on,
@@ -176,13 +207,15 @@ impl Lowering {
     fn run(
         &self,
         run: &Run,
-        step: &Step,
+        again: Option<u32>,
+        platform: &Platform,
         state_of: &dyn Fn(&StepId) -> State,
         label: Arc<Label>,
     ) -> Lowered {
         let on = &state_of(&run.on);
         let script = match run.keep {
             Keep::FileSystem => None,
+            Keep::Attempt => Some(ATTEMPT_SCRIPT),
             Keep::ExitStatus => Some(STATUS_SCRIPT),
             Keep::Output => Some(OUTPUT_SCRIPT),
         };
@@ -220,19 +253,45 @@ impl Lowering {
         if run.no_cache || self.no_cache {
             exec = exec.fresh(&self.nonce);
         }
-        if script.is_none() {
-            let state = Some(exec.build(&step.platform, label).root());
-            return Lowered {
-                state,
+        let place = |at| {
+            let open = Some(writable_for_all());
+            Mount::new(at, &open, MountKind::Writable { keep: true })
+        };
+        match run.keep {
+            Keep::FileSystem => Lowered {
+                state: Some(exec.build(platform, label).root()),
                 capture: None,
-            };
-        }
-        let place = Some(writable_for_all());
-        let mount = Mount::new(CAPTURE, &place, MountKind::Writable { keep: true });
-        let executed = exec.mount(mount).build(&step.platform, label);
-        Lowered {
-            state: on.clone(),
-            capture: executed.output(CAPTURE),
+            },
+            Keep::Attempt => {
+                let secret = |at, id| {
+                    let access = Access {
+                        id,
+                        uid: 0,
+                        gid: 0,
+                        mode: 0o444,
+                        optional: true,
+                    };
+                    Mount::new(at, &None, MountKind::Secret(access))
+                };
+                // A secret that nobody has is left out, and its name makes the command another one.
+                if let Some(again) = again {
+                    exec = exec.mount(secret(AGAIN, format!("bld-attempt-{again}")));
+                }
+                let build = secret(BUILD, BUILD_SECRET.to_owned());
+                let exec = exec.mount(build).mount(place(ATTEMPT));
+                let executed = exec.build(platform, label);
+                Lowered {
+                    state: Some(executed.root()),
+                    capture: executed.output(ATTEMPT),
+                }
+            }
+            Keep::ExitStatus | Keep::Output => Lowered {
+                state: on.clone(),
+                capture: exec
+                    .mount(place(CAPTURE))
+                    .build(platform, label)
+                    .output(CAPTURE),
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     diag::Diagnostic,
     engine::SecretSource,
     interp::probe::SecretName,
-    llb::secrets::AS_VARIABLE,
+    llb::{Nonce, lower::BUILD_SECRET, secrets::AS_VARIABLE},
 };
 
 use super::request::BuildRequest;
@@ -30,6 +30,8 @@ type Found = Result<Option<SecretBytes>, Box<Diagnostic>>;
 pub struct Secrets {
     given: HashMap<String, SecretBytes>,
     provider: Option<String>,
+    /// The name of this build, which nobody has to hide, and which must not be part of a cache key either.
+    build: Nonce,
     looked_up: OnceMap<SecretName, Found>,
     /// What steps were promised, by the name under which an engine asks.
     promised: Mutex<HashMap<String, SecretName>>,
@@ -41,9 +43,15 @@ impl Secrets {
         Arc::new(Self {
             given: request.secrets.clone(),
             provider: request.secret_provider.clone(),
+            build: Nonce::random(),
             looked_up: OnceMap::default(),
             promised: Mutex::default(),
         })
+    }
+
+    /// What steps that ask for it are told about which build they run in.
+    pub fn build(&self) -> &str {
+        self.build.as_str()
     }
 
     /// Whether there is such a secret. From now on an engine may ask for it.
@@ -84,6 +92,9 @@ fn environment(name: &str) -> Option<String> {
 #[async_trait]
 impl SecretSource for Secrets {
     async fn secret(&self, id: &str) -> Option<Vec<u8>> {
+        if id == BUILD_SECRET {
+            return Some(self.build.as_str().as_bytes().to_vec());
+        }
         let (variable, id) = match id.strip_prefix(AS_VARIABLE) {
             Some(id) => (true, id),
             None => (false, id),

@@ -218,6 +218,14 @@ impl Build for GatewayBuild {
         self.site.export(state, export).await
     }
 
+    async fn tail(&self, state: &State) -> Vec<String> {
+        let Some(edge) = state else {
+            return Vec::new();
+        };
+        self.site.quiet().await;
+        self.site.progress.tail(&edge.vertex.digest)
+    }
+
     async fn finish(&self) -> Result<(), EngineError> {
         let finish = async || {
             let Some(gateway) = self.gateway.get() else {
@@ -276,6 +284,12 @@ impl Site {
             .unwrap_or_else(|report| EngineError::Other(report.message))
     }
 
+    /// The last lines of a step may come in a report behind the one of its end.
+    async fn quiet(&self) {
+        let quiet = async { while timeout(QUIET, self.progress.news.notified()).await.is_ok() {} };
+        let _ = timeout(REPORT, quiet).await;
+    }
+
     /// Finds the step that an error is about. The reports may come behind it.
     pub(super) async fn explain(&self, definition: &Definition, refused: Refused) -> EngineError {
         let report = match self.general(refused) {
@@ -303,9 +317,7 @@ impl Site {
             }
         };
         let _ = timeout(REPORT, first).await;
-        // The last lines of a step may come in a report behind the one of its failure.
-        let quiet = async { while timeout(QUIET, self.progress.news.notified()).await.is_ok() {} };
-        let _ = timeout(REPORT, quiet).await;
+        self.quiet().await;
         let Some(failed) = find() else {
             return EngineError::Other(report.message);
         };

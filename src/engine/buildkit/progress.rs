@@ -164,6 +164,20 @@ impl Progress {
         }
     }
 
+    /// The last lines that a step has written; those of its last run, where it had to run again.
+    pub fn tail(&self, vertex: &Digest) -> Vec<String> {
+        let steps = self.steps.lock().expect("no holder of this lock panics");
+        let other = Digest::of(format!("{vertex}-ignorecache").as_bytes());
+        let lines = [&other, vertex].map(|digest| {
+            let step = steps.get(digest.as_str());
+            step.map(|step| step.tail.lines()).unwrap_or_default()
+        });
+        lines
+            .into_iter()
+            .find(|lines| !lines.is_empty())
+            .unwrap_or_default()
+    }
+
     /// The step of a definition that a message is about: the one that is named, else the one whose error is part of the
     /// message, else any that failed.
     pub fn failed(

@@ -42,6 +42,7 @@ done"#;
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     exec.fs("CACHE")?;
+    exec.refuse_locally(Keyword::Cache)?;
     let [word] = command.args.as_slice() else {
         return Err(error::arguments(Keyword::Cache, "<directory>"));
     };

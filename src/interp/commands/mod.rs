@@ -1,6 +1,7 @@
 //! One file for each command, or for a small family of them.
 
 pub(crate) mod arg;
+pub(crate) mod attempt;
 pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod config;

@@ -36,7 +36,13 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         Some(pushed) if push => pushed,
         _ => fs,
     };
-    let mut run = exec.run_step(on, args, Keep::FileSystem);
+    // What is pushed apart from the build has nobody who asks how it ended.
+    let keep = if push && !exec.pushes_in_place() {
+        Keep::FileSystem
+    } else {
+        exec.keep
+    };
+    let mut run = exec.run_step(on, args, keep);
     run.no_cache = push;
     if !push {
         exec.apply(&options, &mut run).await?;

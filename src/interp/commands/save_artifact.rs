@@ -3,7 +3,7 @@
 //! The artifacts of a target are a file system of their own, apart from the image. What goes to the host is copied into
 //! one more, with nothing else in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     graph::{
@@ -118,9 +118,25 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         } else {
             dest.rsplit('/').next().unwrap_or_default().to_owned()
         };
-        save_local(exec, from, &source, &dest, &base, glob, &local, &options)?;
+        let saved = local_output(exec, from, &source, &dest, &base, glob, &local, &options)?;
+        save_local(exec, saved, &base);
     }
     Ok(())
+}
+
+/// Enters what goes to the host.
+fn save_local(exec: &mut Exec, saved: ArtifactOutput, base: &str) {
+    if exec.state.pushed.is_none() {
+        exec.ready.push(saved.state);
+    }
+    if !saved.dest.contains(UNDECIDED) && !saved.glob {
+        let mut file = PathBuf::from(&saved.dest);
+        if saved.dest.ends_with('/') {
+            file.push(base);
+        }
+        exec.writes.push((file, exec.at.clone()));
+    }
+    exec.output(OutputKind::Artifact(saved));
 }
 
 /// Where in the artifacts something lands; with a trailing slash: into this directory.
@@ -192,12 +208,31 @@ pub(super) fn collect(
     })))
 }
 
+/// Where something goes on the host, and whether that is a directory that it goes into.
+pub(super) fn place_of(
+    exec: &Exec,
+    written: &str,
+    glob: bool,
+    force: bool,
+) -> Result<(PathBuf, bool)> {
+    let path = if written == "." { "./" } else { written };
+    if glob && !path.ends_with('/') {
+        return Err(error::glob_needs_slash(written));
+    }
+    let within = exec.home.host_dir(exec.session.project.cwd());
+    let full = host::clean(&within.join(path));
+    let slash = path.ends_with('/') && full != Path::new("/");
+    check_within(exec, within, &full, slash, written, force)?;
+    Ok((full, slash))
+}
+
+/// What goes to the host, alone in a file system.
 #[expect(
     clippy::too_many_arguments,
     reason = "one statement has that many parts"
 )]
-fn save_local(
-    exec: &mut Exec,
+pub(super) fn local_output(
+    exec: &Exec,
     from: StepId,
     source: &str,
     dest: &str,
@@ -205,15 +240,9 @@ fn save_local(
     glob: bool,
     written: &str,
     options: &Options,
-) -> Result<()> {
-    let path = if written == "." { "./" } else { written };
-    if glob && !path.ends_with('/') {
-        return Err(error::glob_needs_slash(written));
-    }
+) -> Result<ArtifactOutput> {
+    let (full, slash) = place_of(exec, written, glob, options.force)?;
     let within = exec.home.host_dir(exec.session.project.cwd()).to_path_buf();
-    let full = host::clean(&within.join(path));
-    let slash = path.ends_with('/') && full != Path::new("/");
-    check_within(exec, &within, &full, slash, written, options.force)?;
     // Nothing but what is written lies in its root, under the name that it gets.
     let name = if slash || glob {
         base.to_owned()
@@ -234,24 +263,17 @@ fn save_local(
         mode: None,
         keep_times: options.keep_times,
     })));
-    if exec.state.pushed.is_none() {
-        exec.ready.push(state);
-    }
     let shown = exec.home.target(&exec.target);
     let artifact = if glob {
         format!("{shown}{dest}{base}")
     } else {
         format!("{shown}{dest}")
     };
-    if !path.contains(UNDECIDED) && !glob {
-        let file = if slash { full.join(base) } else { full.clone() };
-        exec.writes.push((file, exec.at.clone()));
-    }
     let mut dest = full.display().to_string();
     if slash {
         dest.push('/');
     }
-    exec.output(OutputKind::Artifact(ArtifactOutput {
+    Ok(ArtifactOutput {
         artifact,
         state,
         dest,
@@ -260,8 +282,7 @@ fn save_local(
         glob,
         force: options.force,
         if_exists: options.if_exists,
-    }));
-    Ok(())
+    })
 }
 
 /// Only below the directory of the build file, unless it is forced; and never over a directory that the build stands in.

@@ -1,6 +1,7 @@
 //! Small projects in a temporary directory, interpreted against a scripted probe.
 
 mod args;
+mod attempts;
 mod blocks;
 mod caches;
 mod copying;
@@ -34,7 +35,7 @@ use crate::{
     events::{Event, EventSink},
     graph::{
         Ledger, Plan, StepId, TargetRef, dump,
-        ledger::{OutputMode, Verdict, WaitId},
+        ledger::{Output, OutputKind, OutputMode, Verdict, WaitId},
         plan::{Keep, StepOp},
     },
     oci::{ImageConfig, ImageRef},
@@ -321,6 +322,24 @@ impl Probe for Script {
             }),
             Answer::Undecided => Answer::Undecided,
         })
+    }
+
+    async fn rescue(&self, step: StepId, saved: Vec<Output>) -> Box<Diagnostic> {
+        let label = Arc::clone(&self.plan.step(step).label);
+        for output in saved {
+            if let OutputKind::Artifact(artifact) = &output.kind {
+                let optional = if artifact.if_exists {
+                    " if it exists"
+                } else {
+                    ""
+                };
+                let place = artifact.dest.rsplit('/').next().unwrap_or_default();
+                let said = format!("rescued {} as {place}{optional}", artifact.artifact);
+                self.asked.lock().expect("whole").push(said);
+            }
+        }
+        let failed = Diagnostic::error("failed", format!("`{}` failed", label.text));
+        Box::new(failed.at(label.at.clone().expect("a statement")))
     }
 
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {

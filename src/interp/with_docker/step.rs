@@ -87,7 +87,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     args.extend(flags("--service", &docker.services));
     args.push("--".to_owned());
     args.extend(words);
-    let mut run = exec.run_step(on, args, Keep::FileSystem);
+    let mut run = exec.run_step(on, args, exec.keep);
     run.privileged = true;
     exec.apply(&options, &mut run).await?;
     for marker in MARKERS {
