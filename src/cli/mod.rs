@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod commands;
+mod completion;
 pub mod config_file;
 pub mod env_vars;
 pub mod exit;

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use super::env_vars::env_bool;
 use crate::{
     diag::{Diagnostic, render},
     events::{Event, EventSink},
@@ -16,6 +17,49 @@ pub struct Streams {
     pub interactive: bool,
     /// Colours are wanted.
     pub color: bool,
+    /// How targets are named in front of lines.
+    pub names: Names,
+}
+
+/// The column of target names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    /// How wide it is at least, so that short names stand under each other.
+    pub padding: usize,
+    /// What is longer is shortened; none leaves every name whole.
+    pub longest: Option<usize>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            padding: 14,
+            longest: Some(40),
+        }
+    }
+}
+
+impl Names {
+    /// What `…_TARGET_PADDING` and `…_FULL_TARGET` say.
+    fn detect(get: impl Fn(&str) -> Option<String>) -> Self {
+        let ours =
+            |name: &str| get(&format!("BLD_{name}")).or_else(|| get(&format!("EARTHLY_{name}")));
+        let full = ours("FULL_TARGET").and_then(|v| env_bool(&v));
+        if full == Some(true) {
+            return Self {
+                padding: 0,
+                longest: None,
+            };
+        }
+        // More than a line's width helps nobody.
+        match ours("TARGET_PADDING").and_then(|v| v.parse::<usize>().ok()) {
+            Some(padding) => Self {
+                padding: padding.min(200),
+                longest: Some(padding),
+            },
+            None => Self::default(),
+        }
+    }
 }
 
 impl Streams {
@@ -30,6 +74,7 @@ impl Streams {
             terminal,
             interactive,
             color,
+            names: Names::detect(get),
         }
     }
 }

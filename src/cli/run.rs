@@ -9,7 +9,7 @@ use crate::diag::Diagnostic;
 
 use super::{
     args::{self, Command},
-    commands,
+    commands, completion,
     env_vars::{self, Environment},
     exit::Exit,
     printer::{self, Streams},
@@ -20,6 +20,10 @@ use super::{
 pub fn run() -> ExitCode {
     let argv = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let environment = Environment::of_process();
+    if let Some(candidates) = completion::asked(&environment) {
+        let _ = printer::data(&candidates);
+        return ExitCode::SUCCESS;
+    }
     let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
     match main(argv, environment, streams) {
         Ok(exit) => exit.into(),
@@ -70,6 +74,11 @@ fn main(
         Some(Command::Ls(args)) => commands::ls(&args, &cli.build, streams),
         Some(Command::Doc(args)) => commands::doc(&args, &cli.build, streams),
         Some(Command::Config(args)) => commands::config(&args, &cli.build, &environment, streams),
+        Some(Command::Init(args)) => commands::init(&args),
+        Some(Command::Prune(args)) => commands::prune(&args, &cli.build, &environment, streams),
+        Some(Command::Bootstrap(args)) => {
+            commands::bootstrap(&args, &cli.build, &environment, streams)
+        }
         Some(Command::Debug(args)) => commands::debug(&args, streams),
     }
 }

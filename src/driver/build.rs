@@ -206,14 +206,33 @@ async fn require_capabilities(
     request: &BuildRequest,
     connection: &Connection,
 ) -> Result<(), Failure> {
-    if !request.save_inline_cache {
-        return Ok(());
+    let writes_cache = request.push && request.remote_cache.is_some();
+    let needed = [
+        (
+            request.save_inline_cache,
+            Capability::InlineCache,
+            "`--save-inline-cache`",
+        ),
+        (
+            writes_cache,
+            Capability::RegistryCache,
+            "`--remote-cache` with `--push`",
+        ),
+    ];
+    for (_, capability, by) in needed.into_iter().filter(|(needed, ..)| *needed) {
+        let engine = connection.engine().await.map_err(Failure::from_engine)?;
+        let required = engine.describe().require(capability, by);
+        required.map_err(Failure::from_engine)?;
     }
-    let engine = connection.engine().await.map_err(Failure::from_engine)?;
-    let required = engine
-        .describe()
-        .require(Capability::InlineCache, "`--save-inline-cache`");
-    required.map_err(Failure::from_engine)
+    if writes_cache {
+        let message = "bld cannot write a cache of its own into a registry yet";
+        let hint = "`--save-inline-cache` puts the cache into the pushed images; without `--push` the remote cache is read";
+        return Err(Failure::new(
+            FailureKind::Environment,
+            Diagnostic::error("remote-cache", message).hint(hint),
+        ));
+    }
+    Ok(())
 }
 
 /// Where steps run without emulation. A socket of this machine leads to this machine, so that nothing has to be asked.
@@ -337,6 +356,11 @@ async fn cache_sources(
     events: &Arc<dyn EventSink>,
 ) -> Vec<String> {
     let mut names = request.cache_from.clone();
+    names.extend(request.remote_cache.as_deref().map(|cache| {
+        // Attributes are for whoever writes it.
+        let name = cache.split(',').next().unwrap_or(cache);
+        name.to_owned()
+    }));
     if request.use_inline_cache {
         // What is wrong with the file is told by the interpretation that counts.
         let (_, ledger) = interpret_only(request, remotes).await;

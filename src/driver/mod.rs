@@ -6,6 +6,7 @@
 mod attempts;
 mod auto_skip;
 mod build;
+mod cache;
 mod dockerfile;
 
 mod engines;
@@ -21,6 +22,7 @@ mod secrets;
 mod syntax_tree;
 
 pub use build::build;
+pub use cache::{forget, look_at_engine, prune};
 pub use engines::EngineChoice;
 pub use failure::{Failure, FailureKind};
 pub use plan::{Planned, plan};

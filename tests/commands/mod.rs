@@ -2,5 +2,6 @@
 
 mod config;
 mod ls_and_doc;
+mod machine;
 mod options;
 mod plan_and_check;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 /// Everything that is not a build.
 #[derive(Debug, Subcommand)]
@@ -17,6 +17,12 @@ pub enum Command {
     Doc(DocArgs),
     /// Show or change a key of the config file
     Config(ConfigArgs),
+    /// Write a first build file for the project in this directory
+    Init(InitArgs),
+    /// Free what earlier builds left in the cache
+    Prune(PruneArgs),
+    /// Prepare this machine: bld's directory, a look at the engine, completion in the shell
+    Bootstrap(BootstrapArgs),
     /// Insights into how bld reads a file
     #[command(hide = true)]
     Debug(DebugArgs),
@@ -100,6 +106,66 @@ pub struct ConfigArgs {
     /// What the key is for; without a key, this help
     #[arg(long, short = 'h')]
     pub help: bool,
+}
+
+/// Arguments of `bld init`.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// Which kind of project, where there are several: `go`, `rust`, `node`, `python`
+    pub kind: Option<String>,
+}
+
+/// Arguments of `bld prune`.
+#[derive(Debug, clap::Args)]
+pub struct PruneArgs {
+    /// Remove everything that is not in use, internal records, too
+    #[arg(long, short = 'a')]
+    pub all: bool,
+
+    /// Wipe the whole cache, and what bld itself keeps on this machine
+    #[arg(long)]
+    pub reset: bool,
+
+    /// Only what has not been used for this long: `30m`, `24h`, `7d`
+    #[arg(long, value_name = "AGE")]
+    pub age: Option<String>,
+
+    /// Keep this much, the newest: `10GB`
+    #[arg(long, value_name = "SIZE")]
+    pub size: Option<String>,
+}
+
+/// Arguments of `bld bootstrap`.
+#[derive(Debug, clap::Args)]
+pub struct BootstrapArgs {
+    /// Do not look at the engine
+    #[arg(long)]
+    pub no_buildkit: bool,
+
+    /// Install completion for bash and zsh
+    #[arg(long)]
+    pub with_autocomplete: bool,
+
+    /// Print the completion script of a shell, and do nothing else
+    #[arg(long, value_name = "SHELL")]
+    pub source: Option<Shell>,
+
+    /// Without effect: bld does not speak TLS to engines yet
+    #[arg(long, hide = true)]
+    pub force_certificate_generation: bool,
+
+    /// Without effect, as `--force-certificate-generation`
+    #[arg(long, value_name = "HOST", hide = true)]
+    pub certs_hostname: Option<String>,
+}
+
+/// A shell that can complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// Bash.
+    Bash,
+    /// Zsh.
+    Zsh,
 }
 
 /// Arguments of `bld debug`.

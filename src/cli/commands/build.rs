@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{
-        args::BuildArgs,
+        args::{BuildArgs, ProgressStyle},
         config_file,
         env_vars::Environment,
         exit::Exit,
@@ -40,6 +40,11 @@ pub fn build(
         request.ci,
         args.verbose || args.debug,
     );
+    // JSON is for programs, and says all of this already.
+    let display = match args.github_annotations && args.progress != ProgressStyle::Json {
+        true => progress::annotated(display),
+        false => display,
+    };
     let events: Arc<dyn EventSink> = Arc::clone(&display) as Arc<dyn EventSink>;
     let outcome = super::runtime()?.block_on(async {
         let cancel = CancellationToken::new();

@@ -1,20 +1,26 @@
 //! The commands. Each file is one: resolve settings, call the driver, show what came back.
 
+mod bootstrap;
 mod build;
 mod check;
 mod config;
 mod debug;
 mod doc;
+mod init;
 mod ls;
 mod plan;
+mod prune;
 
+pub use bootstrap::bootstrap;
 pub use build::build;
 pub use check::check;
 pub use config::config;
 pub use debug::debug;
 pub use doc::doc;
+pub use init::init;
 pub use ls::ls;
 pub use plan::plan;
+pub use prune::prune;
 
 use std::path::Path;
 

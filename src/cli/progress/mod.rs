@@ -2,6 +2,7 @@
 //!
 //! What all of them need is here: putting chunks of output together to lines, and the words of the summary.
 
+mod github;
 mod json;
 mod lines;
 mod plain;
@@ -31,6 +32,11 @@ pub enum Outcome {
 pub trait Progress: EventSink {
     /// Writes what is still held back, what went wrong, and how the run ended.
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]);
+}
+
+/// The same with annotations for GitHub Actions.
+pub fn annotated(display: Arc<dyn Progress>) -> Arc<dyn Progress> {
+    Arc::new(github::Github::new(display))
 }
 
 /// The display that was asked for; `verbose` shows bld's own steps, too.

@@ -43,14 +43,12 @@ impl Plain {
     }
 }
 
-/// `text` behind the label's prefix, with a line end.
-fn line(label: &Label, text: &str) -> String {
-    format!("{}{text}\n", text::prefix(label))
-}
-
 impl EventSink for Plain {
     fn emit(&self, event: Event) {
         let mut state = self.state();
+        let names = self.streams.names;
+        // Behind the label's prefix, with a line end.
+        let line = |label: &Label, text: &str| format!("{}{text}\n", text::prefix(label, names));
         let text = match event {
             Event::Phase(name) => format!("{}\n", text::phase(name)),
             Event::Step { label, state, .. }
@@ -79,14 +77,14 @@ impl EventSink for Plain {
                     .lines
                     .close(&id)
                     .iter()
-                    .map(|l| format!("{}\n", text::written(&label, l)))
+                    .map(|l| format!("{}\n", text::written(&label, l, names)))
                     .collect(),
                 StepState::Failed { reason } => {
                     let mut text: String = state
                         .lines
                         .close(&id)
                         .iter()
-                        .map(|l| format!("{}\n", text::written(&label, l)))
+                        .map(|l| format!("{}\n", text::written(&label, l, names)))
                         .collect();
                     text.push_str(&line(
                         &label,
@@ -104,7 +102,7 @@ impl EventSink for Plain {
                 .lines
                 .push(&id, stderr, &data)
                 .iter()
-                .map(|l| format!("{}\n", text::written(&label, l)))
+                .map(|l| format!("{}\n", text::written(&label, l, names)))
                 .collect(),
             Event::Transfer { .. } => return,
             Event::Remark(diagnostic) => render::draw(&diagnostic, self.streams.color),

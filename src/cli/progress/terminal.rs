@@ -76,7 +76,7 @@ impl Terminal {
                     let took = text::duration(took);
                     self.print(&format!(
                         "{}{} ({took})",
-                        text::prefix(label),
+                        text::prefix(label, self.streams.names),
                         text::command(label)
                     ));
                 }
@@ -84,7 +84,10 @@ impl Terminal {
             StepState::Failed { reason } => {
                 self.close(&mut state, &id, label);
                 let reason = text::one_line(&reason);
-                self.print(&format!("{}*failed* {reason}", text::prefix(label)));
+                self.print(&format!(
+                    "{}*failed* {reason}",
+                    text::prefix(label, self.streams.names)
+                ));
             }
             StepState::Canceled => self.close(&mut state, &id, label),
         }
@@ -96,7 +99,7 @@ impl Terminal {
             self.bars.remove(&bar);
         }
         for line in state.lines.close(id) {
-            self.print(&text::written(label, &line));
+            self.print(&text::written(label, &line, self.streams.names));
         }
     }
 
@@ -106,7 +109,7 @@ impl Terminal {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_prefix(text::prefix(label));
+        bar.set_prefix(text::prefix(label, self.streams.names));
         bar.set_message(text::command(label));
         bar.enable_steady_tick(TICK);
         bar
@@ -131,7 +134,7 @@ impl EventSink for Terminal {
                     bar.set_message(format!("{} : {last}", text::command(&label)));
                 }
                 for line in lines {
-                    self.print(&text::written(&label, &line));
+                    self.print(&text::written(&label, &line, self.streams.names));
                 }
             }
             Event::Transfer {

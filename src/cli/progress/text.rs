@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::Outcome;
+use crate::cli::printer::Names;
 use crate::events::{Label, OutputEvent, StepState};
-
-/// How wide the column of target names is at least, so that short names stand under each other.
-const PADDING: usize = 14;
 
 /// Whether a step is bld's own work, of which people only want to know when it fails.
 pub fn is_internal(label: &Label, state: &StepState) -> bool {
@@ -14,7 +12,7 @@ pub fn is_internal(label: &Label, state: &StepState) -> bool {
 }
 
 /// `+target | `, the platform in front where it is a foreign one.
-pub fn prefix(label: &Label) -> String {
+pub fn prefix(label: &Label, names: Names) -> String {
     let target = if label.target.is_empty() {
         "bld"
     } else {
@@ -24,16 +22,51 @@ pub fn prefix(label: &Label) -> String {
         Some(platform) => format!("{platform} {target}"),
         None => target.to_owned(),
     };
-    format!("{name:>PADDING$} | ")
+    let name = match names.longest {
+        Some(longest) => shortened(&name, longest),
+        None => name,
+    };
+    let padding = names.padding;
+    format!("{name:>padding$} | ")
+}
+
+/// A name that is too long, with its directories shortened from the left and commits to their first digits:
+/// `github.com/a/b:0123…+t` is `g/a/b:0123456+t`. The target itself stays whole.
+fn shortened(name: &str, longest: usize) -> String {
+    let over = |text: &str| text.chars().count() > longest;
+    let Some((place, target)) = name.split_once('+').filter(|_| over(name)) else {
+        return name.to_owned();
+    };
+    let (path, tag) = match place.split_once(':') {
+        Some((path, tag)) => (path, format!(":{}", short_commit(tag))),
+        None => (place, String::new()),
+    };
+    let mut parts: Vec<&str> = path.split('/').collect();
+    let joined = |parts: &[&str]| format!("{}{tag}+{target}", parts.join("/"));
+    for at in 0..parts.len().saturating_sub(1) {
+        if !over(&joined(&parts)) {
+            break;
+        }
+        let part = parts[at];
+        if part != ".." {
+            parts[at] = part.char_indices().nth(1).map_or(part, |(n, _)| &part[..n]);
+        }
+    }
+    joined(&parts)
+}
+
+fn short_commit(tag: &str) -> &str {
+    let commit = tag.len() == 40 && tag.chars().all(|c| c.is_ascii_hexdigit());
+    if commit { &tag[..7] } else { tag }
 }
 
 /// A line that a step wrote, as people see it: with its target in front, unless the step asked to be left alone, as
 /// programs do that speak to whoever reads the log.
-pub fn written(label: &Label, line: &str) -> String {
+pub fn written(label: &Label, line: &str, names: Names) -> String {
     if label.raw_output {
         line.to_owned()
     } else {
-        format!("{}{line}", prefix(label))
+        format!("{}{line}", prefix(label, names))
     }
 }
 
@@ -137,9 +170,29 @@ mod tests {
             raw_output,
         };
         assert_eq!(
-            written(&label(false), "::group::a"),
+            written(&label(false), "::group::a", Names::default()),
             "            +t | ::group::a"
         );
-        assert_eq!(written(&label(true), "::group::a"), "::group::a");
+        assert_eq!(
+            written(&label(true), "::group::a", Names::default()),
+            "::group::a"
+        );
+    }
+
+    #[test]
+    fn only_names_that_are_too_long_are_shortened_and_the_target_never_is() {
+        let commit = "80524f0d82a353b3444e83f056207e15f4d5447c";
+        let long = format!("github.com/some/repo:{commit}+hello-world");
+        assert_eq!(shortened(&long, 32), "g/some/repo:80524f0+hello-world");
+        assert_eq!(
+            shortened("./a/very/long/path/lib+build", 20),
+            "./a/v/l/p/lib+build"
+        );
+        assert_eq!(shortened("../../lib+t", 4), "../../lib+t");
+        assert_eq!(
+            shortened("+a-target-with-a-long-name", 5),
+            "+a-target-with-a-long-name"
+        );
+        assert_eq!(shortened("./a/b+t", 40), "./a/b+t");
     }
 }

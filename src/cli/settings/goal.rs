@@ -42,9 +42,6 @@ pub(super) fn goal<'a>(
 
 /// Commands of the reference that a later version has.
 const LATER: &[&str] = &[
-    "prune",
-    "bootstrap",
-    "init",
     "docker-build",
     "docker2earthly",
     "docker2bld",

@@ -11,6 +11,7 @@ use crate::{
     diag::{Diagnostic, words},
     driver::{BuildRequest, EngineChoice},
     git,
+    oci::ImageRef,
     syntax::dialect::{FEATURES, Feature},
 };
 
@@ -44,6 +45,9 @@ pub fn resolve(
         .map_err(|e| usage(format!("cannot find the working directory: {e}")))?;
     check_combinations(args)?;
     let mut remarks = remarks_on(args);
+    if let Some(cache) = &args.remote_cache {
+        check_remote_cache(cache)?;
+    }
     let (goal, rest) = goal(args, target)?;
     let typed = target_args(rest, environment, &mut remarks)?;
     let beneath = arg_file(args, &cwd)?;
@@ -131,7 +135,7 @@ fn remotes(
 }
 
 /// Typed before configured, and in each `--engine` before the reference's name for it.
-fn engine(args: &BuildArgs, config: &Config) -> EngineChoice {
+pub fn engine(args: &BuildArgs, config: &Config) -> EngineChoice {
     let docker = |text: &String| EngineChoice::parse(text);
     let buildkit = |text: &String| EngineChoice::BuildKit(text.clone());
     let typed = args.engine.as_ref().map(docker);
@@ -171,6 +175,22 @@ fn check_combinations(args: &BuildArgs) -> Result<(), Diagnostic> {
         }
     }
     Ok(())
+}
+
+/// `IMAGE[,KEY=VALUE]…`.
+fn check_remote_cache(text: &str) -> Result<(), Diagnostic> {
+    let mut parts = text.split(',');
+    let image = parts.next().unwrap_or_default();
+    if let Err(why) = ImageRef::parse(image) {
+        return Err(usage(format!("`--remote-cache {text}`: {why}")));
+    }
+    match parts.find(|attribute| !attribute.contains('=')) {
+        None => Ok(()),
+        Some(attribute) => Err(usage(format!(
+            "`--remote-cache {text}`: `{attribute}` is no attribute"
+        ))
+        .hint("attributes look like `compression=zstd`")),
+    }
 }
 
 /// What to say of options that do nothing, or that should be given in another way.
@@ -221,7 +241,7 @@ pub fn features(names: &[String]) -> Result<Vec<Feature>, Diagnostic> {
 }
 
 /// Where things that can be made again are kept: `$XDG_CACHE_HOME/bld`, `~/.cache/bld`. Without a home there is none.
-fn cache_dir(environment: &Environment) -> Option<PathBuf> {
+pub fn cache_dir(environment: &Environment) -> Option<PathBuf> {
     let set = |name: &str| environment.get(name).filter(|v| !v.is_empty());
     set("XDG_CACHE_HOME")
         .map(PathBuf::from)

@@ -21,7 +21,7 @@ use crate::{
     graph::{
         Ledger, Plan, dump,
         ledger::OutputKind,
-        plan::{Context, StepOp},
+        plan::{Context, DockerfileText, StepOp},
     },
     llb::Local,
     syntax::ast::Keyword,
@@ -78,6 +78,18 @@ pub async fn fingerprint(request: &BuildRequest) -> Result<(Digest, String), Fai
         }
     }
     let steps = plan.snapshot();
+    let mut dockerfiles = BTreeSet::new();
+    for (_, step) in &steps {
+        if let StepOp::Dockerfile(dockerfile) = &step.op
+            && let DockerfileText::Host(file) = &dockerfile.file
+        {
+            dockerfiles.insert(&file.text);
+        }
+    }
+    for file in dockerfiles {
+        text.fact("dockerfile", file);
+    }
+    let steps = steps.clone();
     let files = tokio::task::spawn_blocking(move || {
         let mut hashes = Hashes::default();
         let contexts = steps.iter().filter_map(|(_, step)| match &step.op {
