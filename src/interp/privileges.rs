@@ -74,15 +74,16 @@ impl<'a> Search<'a> {
             let known = self.file.recipe(name).ok().flatten();
             &known.or_else(|| tree.function(name))?.body
         };
-        // On the host Docker is there already; which commands run there is not told by the text if a function may say it.
+        // What runs on the host needs no privileges, or is refused for another reason; which commands run there is not
+        // told by the text if a function may say it.
         let mut on_host = false;
         body.walk_commands(&mut |command| {
             on_host |= matches!(command.keyword, Keyword::Locally | Keyword::Do);
         });
-        self.block(body, name, on_host)
+        self.block(body, name).filter(|_| !on_host)
     }
 
-    fn block(&mut self, block: &Block, recipe: &str, on_host: bool) -> Option<Found> {
+    fn block(&mut self, block: &Block, recipe: &str) -> Option<Found> {
         let found = |what, command: &Command| Found {
             what,
             recipe: recipe.to_owned(),
@@ -107,9 +108,9 @@ impl<'a> Search<'a> {
                     .opener
                     .is_on("privileged")
                     .then(|| found("FOR --privileged", &s.opener)),
-                Statement::Wait(s) => self.block(&s.body, recipe, on_host),
-                Statement::WithDocker(s) => (!on_host).then(|| found("WITH DOCKER", &s.opener)),
-                Statement::Try(s) => self.block(&s.body, recipe, on_host),
+                Statement::Wait(s) => self.block(&s.body, recipe),
+                Statement::WithDocker(s) => Some(found("WITH DOCKER", &s.opener)),
+                Statement::Try(s) => self.block(&s.body, recipe),
             };
             if here.is_some() {
                 return here;

@@ -41,6 +41,7 @@ n=$((n + 1))
 done"#;
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    exec.refuse_locally(Keyword::Cache)?;
     exec.fs("CACHE")?;
     exec.refuse_locally(Keyword::Cache)?;
     let [word] = command.args.as_slice() else {

@@ -276,7 +276,7 @@ async fn wrong_configuration_is_refused_with_its_place() {
         ("HOST db 1.2.3", "Buildfile:4:11: invalid HOST ip `1.2.3`"),
         (
             "FROM --platform=x alpine",
-            "Buildfile:4:19: unable to parse platform",
+            "Buildfile:4:19: cannot parse platform",
         ),
         ("ARG I=A:b\n  FROM $I", "Buildfile:5:8: invalid image name"),
         (

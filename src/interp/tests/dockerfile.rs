@@ -118,7 +118,7 @@ async fn mistakes_are_told_with_what_they_are_about() {
         ),
         ("FROM DOCKERFILE +gen/", "artifact path not found: `+gen/`"),
         ("FROM DOCKERFILE +nope/", "target `nope` not found"),
-        ("FROM DOCKERFILE --platform=x .", "unable to parse platform"),
+        ("FROM DOCKERFILE --platform=x .", "cannot parse platform"),
         (
             "FROM DOCKERFILE --allow-privileged .",
             "allow-privileged-from-dockerfile",

@@ -129,7 +129,7 @@ async fn in_0_6_a_push_is_a_phase_of_its_own() {
     s3 +t: run s2 `two` no-cache
     ");
     let ran = Case::new(text).run("+t").await.ok();
-    insta::assert_snapshot!(ran.remarks.join("\n"), @"Buildfile:7:3: image `x` is not saved: it stands behind a push, and nothing is pushed");
+    insta::assert_snapshot!(ran.remarks.join("\n"), @"Buildfile:7:3: did not output image `x`: it stands behind a `RUN --push` that did not run");
     let error = Case::new("VERSION 0.6\nFROM alpine\nt:\n  RUN --push one\n  RUN two\n")
         .run("+t")
         .await
