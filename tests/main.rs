@@ -6,6 +6,7 @@ mod commands;
 mod docs;
 mod engine;
 mod errors;
+mod git;
 mod harness;
 mod language;
 mod layering;

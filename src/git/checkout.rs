@@ -25,8 +25,8 @@ impl Checkout {
     /// What was asked for: the branch, the tag, or the commit; for nothing the branch that the repository has by default.
     pub fn name(&self) -> &str {
         match &self.kind {
-            Kind::Branch(name) | Kind::Tag(name) | Kind::Full(name) => name,
             Kind::Commit => &self.commit,
+            kind => kind.name(),
         }
     }
 
@@ -37,10 +37,11 @@ impl Checkout {
         metadata.origin.clone_from(&self.url);
         metadata.masked_origin.clone_from(&self.masked_url);
         // The files are those of a commit; what they were asked for by is the branch as far as anybody can tell.
-        if let Kind::Branch(name) | Kind::Tag(name) | Kind::Full(name) = &self.kind {
-            metadata.branch.clone_from(name);
-            metadata.detached = false;
-        }
+        metadata.detached = false;
+        metadata.branch = match &self.kind {
+            Kind::Commit => String::new(),
+            kind => kind.name().to_owned(),
+        };
         metadata
     }
 }

@@ -167,6 +167,8 @@ impl Lookup {
         let port = site.port.or(port.filter(|_| written == Scheme::Ssh));
         let ssh_user = match (&site.user, site.auth) {
             (Some(user), Auth::Ssh) => user.clone(),
+            // With a password it is the user of HTTPS.
+            (Some(user), Auth::Auto) if site.password.is_none() => user.clone(),
             (None, Auth::Ssh) if !site.name.is_empty() => user
                 .or_else(|| self.around.user.clone())
                 .unwrap_or_else(|| "git".to_owned()),

@@ -13,6 +13,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// As people call it; a commit has no name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Branch(name) | Self::Tag(name) | Self::Full(name) => name,
+            Self::Commit => "",
+        }
+    }
+
     /// The reference as the server calls it; none for a commit.
     pub fn refname(&self) -> Option<String> {
         match self {

@@ -130,6 +130,7 @@ impl Exec {
             Keyword::Healthcheck => Box::pin(commands::healthcheck::run(self, command)),
             Keyword::Do => Box::pin(commands::function::run(self, command)),
             Keyword::Import => Box::pin(commands::import::run(self, command)),
+            Keyword::GitClone => Box::pin(commands::git_clone::run(self, command)),
             Keyword::Host => Box::pin(commands::host::run(self, command)),
             Keyword::Locally => Box::pin(commands::locally::run(self)),
             // Validated while the file was read; nothing depends on it any more.
@@ -145,8 +146,7 @@ impl Exec {
                 failed(error::not_supported(command.keyword))
             }
             Keyword::Cache => Box::pin(commands::cache::run(self, command)),
-            Keyword::GitClone
-            | Keyword::Catch
+            Keyword::Catch
             | Keyword::Else
             | Keyword::ElseIf
             | Keyword::End

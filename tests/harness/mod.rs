@@ -2,11 +2,15 @@
 //! registry from outside of bld.
 
 mod bld;
+pub mod git_server;
 mod proxy;
 mod registry;
+mod repository;
 mod services;
+pub mod ssh_server;
 
 pub use bld::{Bld, Ran};
 pub use proxy::Proxy;
 pub use registry::Registry;
+pub use repository::Repository;
 pub use services::{Docker, Services, services};

@@ -11,6 +11,7 @@ pub(crate) mod copy_host;
 pub(crate) mod dockerfile;
 pub(crate) mod from;
 pub(crate) mod function;
+pub(crate) mod git_clone;
 pub(crate) mod healthcheck;
 pub(crate) mod host;
 pub(crate) mod import;
