@@ -68,7 +68,7 @@ impl Exec {
         self.stand_at(statement);
         let at = self.at.clone();
         if let Some(opener) = statement.openers().first() {
-            self.frame().file.mistakes(opener.span)?;
+            self.frame().file.mistakes(opener.span, self.features())?;
         }
         let result = self.begin(statement).await;
         result.map_err(|failure| failure.at(&at))
@@ -242,7 +242,7 @@ impl Exec {
     async fn condition(&mut self, branch: &Branch) -> Result<Condition> {
         let command = &branch.condition;
         self.stand_at_command(command);
-        self.frame().file.mistakes(command.span)?;
+        self.frame().file.mistakes(command.span, self.features())?;
         let at = self.at.clone();
         let answer = self.exit_status(command).await;
         answer.map_err(|failure| failure.at(&at))

@@ -19,7 +19,7 @@ use crate::{
     syntax::{
         self, Parsed,
         ast::{Block, BuildFile, Recipe, RecipeKind},
-        dialect::{Feature, FeatureSet, VersionNumber},
+        dialect::{FEATURES, Feature, FeatureSet, VersionNumber},
     },
 };
 
@@ -83,24 +83,50 @@ impl Loaded {
 
     /// What is wrong with a statement by its text alone. It counts where the statement is executed: a file may hold
     /// mistakes in what nobody asks for. Everything else that is wrong with the recipe is said along with it.
-    pub fn mistakes(&self, statement: Span) -> Result<(), Failure> {
+    ///
+    /// `features` are those of the file whose target runs: a function may use what its caller's file turns on.
+    pub fn mistakes(&self, statement: Span, features: FeatureSet) -> Result<(), Failure> {
         if self.parsed.errors_in(statement).next().is_none() {
+            return Ok(());
+        }
+        let excused = self.excused(features);
+        let counts = |error: &&Diagnostic| !excused.contains(error);
+        if !self.parsed.errors_in(statement).any(|e| counts(&e)) {
             return Ok(());
         }
         let recipes = &self.tree().recipes;
         let recipe = recipes.iter().find(|r| r.span.contains(statement));
         let errors = self.parsed.errors_in(self.around(recipe));
-        Err(Failure::errors_of(errors.cloned().collect()))
+        Err(Failure::errors_of(errors.filter(counts).cloned().collect()))
+    }
+
+    /// What would be no mistake if these features were on, too.
+    fn excused(&self, features: FeatureSet) -> Vec<Diagnostic> {
+        let on = |set: FeatureSet| -> Vec<Feature> {
+            let all = FEATURES.iter().map(|row| row.feature);
+            all.filter(|feature| set.has(*feature)).collect()
+        };
+        let own = on(self.features);
+        let mut more = on(features);
+        more.retain(|feature| !own.contains(feature));
+        if more.is_empty() {
+            return Vec::new();
+        }
+        let mut excused = syntax::validate(self.tree(), &own);
+        more.extend(own);
+        let left = syntax::validate(self.tree(), &more);
+        excused.retain(|mistake| !left.contains(mistake));
+        excused
     }
 
     /// The same for the statements of a block that are certain to be executed, before any of them is.
-    pub fn mistakes_of(&self, block: &Block) -> Result<(), Failure> {
+    pub fn mistakes_of(&self, block: &Block, features: FeatureSet) -> Result<(), Failure> {
         if self.parsed.problems.is_empty() {
             return Ok(());
         }
         for statement in block.statements() {
             if let Some(opener) = statement.openers().first() {
-                self.mistakes(opener.span)?;
+                self.mistakes(opener.span, features)?;
             }
         }
         Ok(())

@@ -80,14 +80,14 @@ async fn body(exec: &mut Exec, start: Start) -> Result<()> {
     exec.remark_on(recipe);
     let block = match recipe {
         Some(recipe) => {
-            file.mistakes_of(&recipe.body)?;
+            file.mistakes_of(&recipe.body, file.features)?;
             exec.at = file.at(recipe.name_span);
             exec.text = "FROM +base".to_owned();
             implicit_base(exec, start).await?;
             &recipe.body
         }
         None => {
-            file.mistakes_of(&file.tree().base)?;
+            file.mistakes_of(&file.tree().base, file.features)?;
             &file.tree().base
         }
     };

@@ -57,7 +57,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         exec.state.fs = Some(fs);
         return Ok(());
     }
-    file.mistakes_of(&recipe.body)?;
+    file.mistakes_of(&recipe.body, exec.features())?;
     let body = body(&file, recipe)?;
     let explicit = last_wins(exec.build_args(command, words).await?);
     let mut overriding = Vars::new();

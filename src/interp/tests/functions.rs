@@ -148,3 +148,15 @@ async fn unknown_functions_have_a_nearest_name() {
       hint: did you mean `+SETUP`?
     ");
 }
+
+#[tokio::test]
+async fn a_function_may_use_what_its_callers_file_turns_on() {
+    let old = "VERSION 0.7\nF:\n  COMMAND\n  LET x=1\n  RUN $x\n";
+    let case = |version: &str| {
+        let text = format!("VERSION {version}\nt:\n  FROM alpine\n  DO ./lib+F\n");
+        Case::with(&[("Buildfile", &text), ("lib/Buildfile", old)])
+    };
+    assert_eq!(case("0.8").run("+t").await.commands(), ["$x"]);
+    let error = case("0.7").run("+t").await.error();
+    assert!(error.contains("--arg-scope-and-set"), "{error}");
+}
