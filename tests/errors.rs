@@ -288,3 +288,23 @@ fn wait_for(condition: impl Fn() -> bool, what: &str) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn a_daemon_that_gives_no_privileges_is_told_of_before_anything_runs() {
+    let Some(services) = services("errors") else {
+        return;
+    };
+    let file = "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN --no-cache echo before\n    RUN --privileged true\nlater:\n    RUN --no-cache echo before\n    IF echo $(true)\n        RUN --privileged true\n    END\n";
+    let bld = Bld::with(file).on(&services);
+    bld.fails(1, &["-P", "+t"])
+        .says("does not allow privileged steps")
+        .says(r#"{"builder":{"entitlements":{"security-insecure":true}}}"#)
+        .says("/etc/docker/daemon.json")
+        .says("Buildfile:5:5")
+        .never_says("--> RUN");
+    // Where only a condition can tell, it is said once, at the statement.
+    bld.fails(1, &["-P", "+later"])
+        .says("does not allow privileged steps")
+        .says("Buildfile:9:9");
+    bld.ok(&["plan", "--offline", "+t"]);
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod build;
+mod caches;
 mod commands;
 mod docs;
 mod engine;
@@ -15,4 +16,5 @@ mod pipeline;
 mod plan;
 mod project;
 mod push;
+mod secrets;
 mod syntax;

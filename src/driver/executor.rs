@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{Digest, OnceMap, Platform},
-    engine::{Build, Capability, Dockerfile, EngineError, FromDockerfile, Solved},
+    engine::{
+        Build, Capability, Dockerfile, EngineError, FromDockerfile, Solved, buildkit::dial::Place,
+    },
     graph::plan::StepId,
     llb::{State, lower::Lowering},
 };
@@ -80,6 +82,11 @@ impl Executor {
         self.lowering.again(step);
     }
 
+    /// What a command left in a mount of which that is kept.
+    pub async fn left(&self, step: StepId, target: &str) -> Result<State, EngineError> {
+        Ok(self.lowering().await?.left(step, target))
+    }
+
     async fn lowering(&self) -> Result<&Lowering, EngineError> {
         let engine = self.connection.engine().await?;
         let native = engine
@@ -98,6 +105,18 @@ impl Executor {
         }
         Err(EngineError::Privileged {
             engine: engine.describe().name.clone(),
+        })
+    }
+
+    /// An error if the engine is on another machine.
+    pub async fn require_same_machine(&self) -> Result<(), EngineError> {
+        if matches!(self.connection.address().place, Place::Unix(_)) {
+            return Ok(());
+        }
+        Err(EngineError::MissingCapability {
+            engine: self.connection.engine().await?.describe().name.clone(),
+            capability: Capability::HostDirectories,
+            needed_by: "`--mount type=bind-experimental`".to_owned(),
         })
     }
 

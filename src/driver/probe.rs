@@ -174,6 +174,13 @@ impl Probe for Running {
         })
     }
 
+    async fn same_machine(&self) -> Result<(), Box<Diagnostic>> {
+        self.executor
+            .require_same_machine()
+            .await
+            .map_err(|e| Box::new(engine_diagnostic(e)))
+    }
+
     fn ready(&self, step: StepId) {
         self.executor.start(step);
     }

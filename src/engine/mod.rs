@@ -23,6 +23,8 @@ use crate::{
 /// Something that not every engine can do. Checked by name before work starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
+    /// Directories of this machine: the engine runs on it.
+    HostDirectories,
     /// Secrets as environment variables, without a file.
     SecretEnv,
     /// Images into an image store of the engine.
@@ -43,6 +45,7 @@ impl Capability {
     /// In words, for messages: "the engine has no …".
     pub fn text(self) -> &'static str {
         match self {
+            Self::HostDirectories => "directories of this machine",
             Self::SecretEnv => "secrets in the environment",
             Self::ImageStore => "image store",
             Self::MultiPlatformStore => "image store for several platforms under one name",

@@ -116,6 +116,10 @@ fn op(op: &StepOp, n: &Numbers) -> String {
             text
         }
         StepOp::HostRun(command) => host_run(command, n),
+        StepOp::WriteBack(work) => {
+            let (after, target) = (&n[&work.after], &work.target);
+            format!("write {after}:{target} back to {}", work.dir.display())
+        }
         StepOp::HostCopy(copy) => {
             let (from, dest) = (&n[&copy.from], &copy.dest_written);
             let dir = if copy.dir { " dir" } else { "" };
@@ -269,6 +273,7 @@ fn mount(mount: &Mount, n: &Numbers) -> String {
         MountKind::Ssh { id, access: socket } => {
             format!("ssh {target} {id}{}", access(socket, 0o666))
         }
+        MountKind::Host { from, .. } => format!("bind {target} {}", n[from]),
         MountKind::Files { from, source } => format!("mount {target} {}:{source}", n[from]),
     };
     if mount.read_only && !matches!(mount.kind, MountKind::Secret { .. }) {

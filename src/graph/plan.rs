@@ -71,6 +71,9 @@ pub enum StepOp {
     HostCopy(Box<HostCopy>),
     /// What a Dockerfile gives.
     Dockerfile(Box<Dockerfile>),
+    /// What a command left in a directory of this machine comes back to it, when the interpreter comes to it; the result is
+    /// an empty file system.
+    WriteBack(Box<WriteBack>),
     /// Only in plans that run nothing: one of several states, and which one is known only after `by` has run.
     Decision {
         /// The condition.
@@ -225,6 +228,19 @@ pub struct Run {
     pub privileged: bool,
 }
 
+/// A command had a directory of this machine for writing ([`MountKind::Host`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteBack {
+    /// The command.
+    pub after: StepId,
+    /// Where it had the directory.
+    pub target: String,
+    /// The directory, absolute.
+    pub dir: PathBuf,
+    /// What was in it before, relative to it.
+    pub known: Arc<[PathBuf]>,
+}
+
 /// A variable whose value is a secret's. The value is in no step: a step knows only the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretEnv {
@@ -276,6 +292,15 @@ pub enum MountKind {
         id: String,
         /// Of the socket.
         access: Access,
+    },
+    /// A directory of this machine. What the command leaves in it can be asked for ([`WriteBack`]).
+    Host {
+        /// The step that brings it in.
+        from: StepId,
+        /// The directory, absolute.
+        dir: PathBuf,
+        /// What was in it before, relative to it.
+        known: Arc<[PathBuf]>,
     },
     /// Files of another step; what is written to them is lost.
     Files {
@@ -436,10 +461,11 @@ impl StepOp {
             Self::Context(context) => context.after.into_iter().collect(),
             Self::HostRun(run) => vec![run.after],
             Self::HostCopy(copy) => vec![copy.after, copy.from],
+            Self::WriteBack(work) => vec![work.after],
             Self::Run(run) => {
                 let mut inputs = vec![run.on];
                 inputs.extend(run.mounts.iter().filter_map(|mount| match mount.kind {
-                    MountKind::Files { from, .. } => Some(from),
+                    MountKind::Files { from, .. } | MountKind::Host { from, .. } => Some(from),
                     _ => None,
                 }));
                 inputs

@@ -275,7 +275,7 @@ impl Exec {
             let options = self.run_options(command).await?;
             let mut run = self.run_step(on, shell, Keep::ExitStatus);
             self.apply(&options, &mut run).await?;
-            let step = self.push_run(run, &options);
+            let step = self.push_run(run, &options).await?;
             (step, self.session.probe.exit_status(step).await?)
         };
         Ok(match answer {

@@ -210,6 +210,7 @@ impl Exec {
                 | StepOp::Files(_)
                 | StepOp::HostRun(_)
                 | StepOp::HostCopy(_)
+                | StepOp::WriteBack(_)
         ) {
             self.session.probe.ready(step);
         }

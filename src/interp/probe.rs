@@ -114,7 +114,12 @@ pub trait Probe: Send + Sync {
         Box::new(Diagnostic::error("attempt", "the command failed"))
     }
 
-    /// Does what a [`crate::graph::plan::StepOp::HostRun`] or `HostCopy` says, on this machine, now; one at a time. A
+    /// An error if the engine is on another machine, so that a directory of its machine is none of this one.
+    async fn same_machine(&self) -> Result<(), Box<Diagnostic>> {
+        Ok(())
+    }
+
+    /// Does what a [`crate::graph::plan::StepOp::HostRun`], `HostCopy` or `WriteBack` says, on this machine, now; one at a time. A
     /// command of which the file system is kept fails if it does not exit with 0.
     ///
     /// Everything that was named of this machine's files before has been read before anything is done to them. Unless it

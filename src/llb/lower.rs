@@ -71,6 +71,8 @@ pub struct Lowering {
 struct Lowered {
     state: State,
     capture: State,
+    /// Of a command.
+    executed: Option<exec::Executed>,
 }
 
 impl Lowering {
@@ -119,6 +121,11 @@ impl Lowering {
         self.lowered.lock().expect(lock).remove(&step);
     }
 
+    /// What a command left in a mount of which that is kept.
+    pub fn left(&self, step: StepId, target: &str) -> State {
+        self.lower(step).executed?.output(target)
+    }
+
     /// Lowers a step and all it needs, inputs first. A loop, not a recursion: chains may be ten thousand steps long.
     fn lower(&self, wanted: StepId) -> Lowered {
         let mut lowered = self.lowered.lock().expect("no holder of this lock panics");
@@ -151,7 +158,9 @@ impl Lowering {
         let label = Arc::clone(&step.label);
         let state = match &step.op {
             // What is done on the host has been done, and leaves nothing here.
-            StepOp::Scratch | StepOp::HostRun(_) | StepOp::HostCopy(_) => None,
+            StepOp::Scratch | StepOp::HostRun(_) | StepOp::HostCopy(_) | StepOp::WriteBack(_) => {
+                None
+            }
             StepOp::Image(image) => {
                 let mode = if self.pull {
                     ResolveMode::Pull
@@ -201,6 +210,7 @@ impl Lowering {
         Lowered {
             state,
             capture: None,
+            executed: None,
         }
     }
 
@@ -258,10 +268,14 @@ impl Lowering {
             Mount::new(at, &open, MountKind::Writable { keep: true })
         };
         match run.keep {
-            Keep::FileSystem => Lowered {
-                state: Some(exec.build(platform, label).root()),
-                capture: None,
-            },
+            Keep::FileSystem => {
+                let executed = exec.build(platform, label);
+                Lowered {
+                    state: Some(executed.root()),
+                    capture: None,
+                    executed: Some(executed),
+                }
+            }
             Keep::Attempt => {
                 let secret = |at, id| {
                     let access = Access {
@@ -283,15 +297,17 @@ impl Lowering {
                 Lowered {
                     state: Some(executed.root()),
                     capture: executed.output(ATTEMPT),
+                    executed: Some(executed),
                 }
             }
-            Keep::ExitStatus | Keep::Output => Lowered {
-                state: on.clone(),
-                capture: exec
-                    .mount(place(CAPTURE))
-                    .build(platform, label)
-                    .output(CAPTURE),
-            },
+            Keep::ExitStatus | Keep::Output => {
+                let executed = exec.mount(place(CAPTURE)).build(platform, label);
+                Lowered {
+                    state: on.clone(),
+                    capture: executed.output(CAPTURE),
+                    executed: Some(executed),
+                }
+            }
         }
     }
 }
@@ -348,6 +364,10 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
         plan::MountKind::Ssh { id, access: socket } => {
             let kind = MountKind::Ssh(access(id, socket, false));
             Mount::new(&mount.target, &None, kind)
+        }
+        plan::MountKind::Host { from, .. } => {
+            let kind = MountKind::Writable { keep: true };
+            Mount::new(&mount.target, &state_of(from), kind)
         }
         plan::MountKind::Files { from, source } => {
             let kind = if read_only {

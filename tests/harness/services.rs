@@ -111,6 +111,17 @@ impl Docker {
         })
     }
 
+    /// An image as `docker save` writes it.
+    #[track_caller]
+    pub fn save(&self, image: &str) -> Vec<u8> {
+        use futures_util::TryStreamExt as _;
+        let saved = self.client.export_image(image).try_collect::<Vec<_>>();
+        let pieces = self.runtime.block_on(saved);
+        pieces
+            .unwrap_or_else(|e| panic!("save {image}: {e}"))
+            .concat()
+    }
+
     /// Removes an image if it is there.
     pub fn remove_image(&self, name: &str) {
         let options = RemoveImageOptionsBuilder::default().force(true).build();

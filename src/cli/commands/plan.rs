@@ -158,6 +158,7 @@ fn mount_kind(kind: &MountKind) -> &'static str {
         MountKind::Secret { .. } => "secret",
         MountKind::Ssh { .. } => "ssh",
         MountKind::Files { .. } => "files",
+        MountKind::Host { .. } => "bind",
     }
 }
 
@@ -177,7 +178,7 @@ fn lent_json(run: &Run, object: &mut Value) {
                 MountKind::Cache { id, .. }
                 | MountKind::Secret { id, .. }
                 | MountKind::Ssh { id, .. } => Some(id),
-                MountKind::Tmpfs | MountKind::Files { .. } => None,
+                MountKind::Tmpfs | MountKind::Files { .. } | MountKind::Host { .. } => None,
             };
             if let Some(id) = id {
                 mount["id"] = json!(id);
@@ -316,6 +317,7 @@ fn step_kind(op: &StepOp) -> &'static str {
         StepOp::Copy(_) => "copy",
         StepOp::HostRun(_) => "host-run",
         StepOp::HostCopy(_) => "host-copy",
+        StepOp::WriteBack(_) => "write-back",
         StepOp::MakeDir { .. } => "directory",
         StepOp::Dockerfile(_) => "dockerfile",
         StepOp::Decision { .. } => "decision",

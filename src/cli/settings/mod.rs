@@ -59,12 +59,14 @@ pub fn resolve(
     // The strongest comes last.
     let args_in_order = beneath.into_iter().chain(older).chain(typed).collect();
     let only = args.image || args.artifact;
+    let secrets = secrets(args, &cwd, environment)?;
+    remarks.extend(secrets::remarks(secrets.keys()));
     let request = BuildRequest {
         goal,
         file: args.file.clone(),
         args: args_in_order,
         options: args::option_names().map(str::to_owned).collect(),
-        secrets: secrets(args, &cwd, environment)?,
+        secrets,
         push: args.push,
         no_output: args.no_output || (args.ci && !args.output && !only),
         ci: args.ci,

@@ -59,6 +59,23 @@ pub(super) fn secrets(
     Ok(secrets)
 }
 
+/// What is worth saying about the names: only those of variables can be asked for without giving them another one.
+pub(super) fn remarks<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Diagnostic> {
+    let plain = |name: &&String| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let mut odd: Vec<&String> = names.filter(|name| !plain(name)).collect();
+    odd.sort();
+    let remark = |name: &&String| {
+        let message = format!("the secret `{name}` does not have the name of a variable");
+        Diagnostic::warning("secret-name", message).hint(format!(
+            "letters, digits and `_` make one; as it is, write `RUN --secret VARIABLE={name}`"
+        ))
+    };
+    odd.iter().map(remark).collect()
+}
+
 /// Puts the home directory in the place of a leading `~`.
 fn home(path: &str, environment: &Environment) -> PathBuf {
     match (path.strip_prefix("~/"), environment.get("HOME")) {

@@ -6,6 +6,7 @@
 
 mod command;
 mod copy;
+mod write_back;
 
 use std::sync::Arc;
 
@@ -92,6 +93,10 @@ impl Host {
             StepOp::HostRun(run) => command::run(run, &telling, &self.cancel)
                 .await
                 .map_err(|e| self.failed(e)),
+            StepOp::WriteBack(work) => self
+                .write_back(work, &telling)
+                .await
+                .map(|()| Captured::default()),
             StepOp::HostCopy(files) => self
                 .copy(files, &telling)
                 .await

@@ -340,7 +340,7 @@ impl Site {
             label: failed.label,
             exit_code,
             tail: failed.tail,
-            message: error::plain(&failed.error),
+            message: error::of_command(&failed.error),
         }))
     }
 }

@@ -69,6 +69,21 @@ pub fn plain(message: &str) -> String {
     }
 }
 
+/// What a daemon says of a command that failed, without the command: that may be longer than what was asked for, since
+/// the shell that captures its output or reads its secrets stands in front of it.
+pub fn of_command(message: &str) -> String {
+    let text = plain(message);
+    let rest = if text.starts_with("executor failed running [") {
+        text.rsplit_once("]: ").map(|(_, rest)| rest)
+    } else if text.starts_with("process \"") {
+        text.rsplit_once("did not complete successfully: ")
+            .map(|(_, rest)| rest)
+    } else {
+        None
+    };
+    rest.map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// Where Docker 20.10 means `/file`, it says `/var/lib/docker/tmp/buildkit-mount123/file`, or the same with the directory
 /// of a layer.
 fn without_mounts(message: &str) -> String {
@@ -168,6 +183,23 @@ mod tests {
             report.message,
             "executor failed running [/bin/sh -c exit 3]: exit code: 3"
         );
+    }
+
+    #[test]
+    fn what_stands_in_front_of_a_command_is_not_shown_with_its_failure() {
+        for (message, shown) in [
+            (
+                "executor failed running [/bin/sh -c [ -e x ]: ]: exit code: 3",
+                "exit code: 3",
+            ),
+            (
+                "process \"/bin/sh -c exit 3\" did not complete successfully: exit code: 3",
+                "exit code: 3",
+            ),
+            ("failed to solve: no such file", "no such file"),
+        ] {
+            assert_eq!(of_command(message), shown);
+        }
     }
 
     #[test]

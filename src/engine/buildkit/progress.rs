@@ -16,7 +16,7 @@ use bollard_buildkit_proto::{
 };
 use tokio::sync::Notify;
 
-use super::tail::Tail;
+use super::{error, tail::Tail};
 use crate::{
     base::Digest,
     diag::Diagnostic,
@@ -308,7 +308,7 @@ impl Step {
                 }
             } else {
                 self.failed = Some(vertex.error.clone());
-                let reason = vertex.error.clone();
+                let reason = error::of_command(&vertex.error);
                 events.push(self.event(StepState::Failed { reason }));
             }
         } else if self.cached {

@@ -80,7 +80,7 @@ impl Exec {
             let options = self.run_options(opener).await?;
             let mut run = self.run_step(on, shell(&script), Keep::Output);
             self.apply(&options, &mut run).await?;
-            let step = self.push_run(run, &options);
+            let step = self.push_run(run, &options).await?;
             (step, self.session.probe.output(step).await?)
         };
         match answer {

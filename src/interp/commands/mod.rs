@@ -2,6 +2,7 @@
 
 pub(crate) mod arg;
 pub(crate) mod attempt;
+pub(crate) mod bind;
 pub(crate) mod build;
 pub(crate) mod cache;
 pub(crate) mod config;

@@ -194,13 +194,12 @@ impl Exec {
         Ok(())
     }
 
-    /// Appends a command with its options.
-    pub fn push_run(&self, run: Run, options: &RunOptions) -> StepId {
-        self.push_labelled(
-            StepOp::Run(Box::new(run)),
-            self.text.clone(),
-            options.raw_output,
-        )
+    /// Appends a command with its options. One that writes to this machine's directories is done when this returns.
+    pub async fn push_run(&self, run: Run, options: &RunOptions) -> Result<StepId> {
+        let op = StepOp::Run(Box::new(run));
+        let step = self.push_labelled(op, self.text.clone(), options.raw_output);
+        self.write_back(step).await?;
+        Ok(step)
     }
 
     /// An error unless commands of the code that runs may have all privileges, and the engine gives them.
@@ -264,7 +263,8 @@ impl Exec {
             }
             Kind::Secret => {
                 let id = text.id.clone().unwrap_or_else(|| clean(&text.target));
-                let id = id.strip_prefix("+secrets/").unwrap_or(&id);
+                let id = id.strip_prefix("./").unwrap_or(&id);
+                let id = id.strip_prefix("+secrets/").unwrap_or(id);
                 let name = self.secret_name(id);
                 if self.session.probe.secret(&name).await? == Answer::Known(false) {
                     return Err(error::no_secret(id));
@@ -275,7 +275,7 @@ impl Exec {
                     optional: false,
                 }
             }
-            Kind::Bind => return Err(error::not_yet("--mount type=bind-experimental")),
+            Kind::Bind => self.bound(text).await?,
         };
         run.mounts.push(Mount {
             target,

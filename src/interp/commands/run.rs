@@ -46,14 +46,14 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     run.no_cache = push;
     if !push {
         exec.apply(&options, &mut run).await?;
-        exec.state.fs = Some(exec.push_run(run, &options));
+        exec.state.fs = Some(exec.push_run(run, &options).await?);
         return Ok(());
     }
     let mut step = None;
     // What is not pushed needs no secret either.
     if exec.session.request.push && exec.chain {
         exec.apply(&options, &mut run).await?;
-        step = Some(exec.push_run(run, &options));
+        step = Some(exec.push_run(run, &options).await?);
     }
     exec.output(OutputKind::Push(PushCommand {
         text: command.shell_text(),

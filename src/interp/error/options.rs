@@ -87,6 +87,21 @@ pub(crate) fn cache_of_everything() -> Failure {
     )
 }
 
+pub(crate) fn bind_relative(source: &str) -> Failure {
+    fail_hint(
+        "bind-source",
+        format!("the `source` of a mount, `{source}`, is not absolute"),
+        "write the whole path, or bring the files in with `COPY`",
+    )
+}
+
+pub(crate) fn bind_unreadable(source: &str, why: &std::io::Error) -> Failure {
+    fail(
+        "bind-source",
+        format!("cannot mount the directory `{source}` of this machine: {why}"),
+    )
+}
+
 pub(crate) fn mount_without_type() -> Failure {
     fail_hint(
         "mount-type",

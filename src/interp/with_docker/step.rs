@@ -103,7 +103,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             .push(files(&format!("/run/bld/image-{number}"), *fs, true));
     }
     run.mounts.push(data(exec, &docker));
-    exec.state.fs = Some(exec.push_run(run, &options));
+    exec.state.fs = Some(exec.push_run(run, &options).await?);
     Ok(())
 }
 
