@@ -312,7 +312,7 @@ pub(super) async fn interpret(
         features: request.feature_overrides.clone(),
         options: request.options.clone(),
         remotes: Some(Arc::clone(remotes)),
-        build_sha: option_env!("BLD_BUILD_SHA").unwrap_or_default().to_owned(),
+        build_sha: option_env!("BLD_BUILD_SHA").unwrap_or("unknown").to_owned(),
         ..interp::Request::new(request.goal.target().clone(), &request.cwd)
     };
     interp::run(

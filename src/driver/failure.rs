@@ -177,7 +177,7 @@ fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
         }
         (Some(_), _) if command.starts_with("--artifact") => {
             let artifact = command.trim_start_matches("--artifact ");
-            format!("artifact path `{artifact}` not found in what the target saves")
+            format!("cannot save artifact `{artifact}`, since it does not exist")
         }
         (Some(path), _) => format!("`{path}` not found"),
         (None, _) if no_shell(failure) => {

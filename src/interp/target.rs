@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     error::Result,
     exec::{Exec, Start},
-    project::BASE,
+    project::{BASE, Loaded},
     scope::Frame,
     session::Session,
     state::State,
@@ -17,6 +17,7 @@ use crate::{
         ledger::{LinkKind, VisitId, WaitId},
         plan::Keep,
     },
+    syntax::ast::{Block, Keyword},
 };
 
 /// Interprets a target.
@@ -80,14 +81,14 @@ async fn body(exec: &mut Exec, start: Start) -> Result<()> {
     exec.remark_on(recipe);
     let block = match recipe {
         Some(recipe) => {
-            file.mistakes_of(&recipe.body, file.features)?;
+            mistakes(exec, &file, &recipe.body)?;
             exec.at = file.at(recipe.name_span);
             exec.text = "FROM +base".to_owned();
             implicit_base(exec, start).await?;
             &recipe.body
         }
         None => {
-            file.mistakes_of(&file.tree().base, file.features)?;
+            mistakes(exec, &file, &file.tree().base)?;
             &file.tree().base
         }
     };
@@ -95,6 +96,25 @@ async fn body(exec: &mut Exec, start: Start) -> Result<()> {
     exec.join(0).await?;
     exec.state.fs = exec.state.fs.map(|fs| exec.with_caches(fs));
     Ok(())
+}
+
+/// What is wrong with a body by its text alone. No statement has run when it is said, so what the body declares is taken
+/// from its text, for the stack.
+fn mistakes(exec: &mut Exec, file: &Loaded, body: &Block) -> Result<()> {
+    let found = file.mistakes_of(body, file.features);
+    if found.is_err() {
+        let frame = exec.frame_mut();
+        body.walk_commands(&mut |command| {
+            let assignment = command.assignments.first();
+            let name = assignment.filter(|_| command.keyword == Keyword::Arg);
+            if let Some(name) = name.map(|pair| &pair.key.text)
+                && let Some(value) = frame.overriding.get(name)
+            {
+                frame.args.insert(name.clone(), value.clone());
+            }
+        });
+    }
+    found
 }
 
 /// Every target begins where the base recipe of its file ends.

@@ -400,6 +400,14 @@ pub(super) fn implied_flag(name: &str, version: &str) -> Diagnostic {
     )
 }
 
+pub(super) fn needs_shell_outs() -> Diagnostic {
+    error(
+        "version-flag-alone",
+        "`--arg-scope-and-set` needs `--shell-out-anywhere`",
+    )
+    .hint("add that flag, too, or raise the number of the version")
+}
+
 pub(super) fn cloud_flag(name: &str) -> Diagnostic {
     Diagnostic::warning(
         "cloud-flag",

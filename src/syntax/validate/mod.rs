@@ -34,6 +34,12 @@ pub fn validate(file: &BuildFile, overrides: &[Feature]) -> Vec<Diagnostic> {
         number: file.version.as_ref().map(|v| v.number),
         in_buildfile: is_buildfile(&file.source.name),
     };
+    if let Some(version) = &file.version
+        && view.has(Feature::ArgScopeAndSet)
+        && !view.has(Feature::ShellOutAnywhere)
+    {
+        problems.push(version.span, problem::needs_shell_outs());
+    }
     names::check(&view, &mut problems);
     places::check(&view, &mut problems);
     before_from::check(&view, &mut problems);

@@ -100,7 +100,10 @@ impl<'a> Frame<'a> {
                 if let Some(first) = self.lets.get(name) {
                     let hint = "a LET variable and an ARG cannot share a name; rename one of them";
                     self.twice(command, name, *first, hint, problems);
-                } else if let Some((first, was_global)) = declared {
+                } else if let Some((first, was_global)) = declared
+                    // A local one may hide a global one.
+                    && (global || !was_global)
+                {
                     let hint = if global && !was_global {
                         "declare it once, with `--global`"
                     } else {
