@@ -79,6 +79,10 @@ fn main(
         Some(Command::Bootstrap(args)) => {
             commands::bootstrap(&args, &cli.build, &environment, streams)
         }
+        Some(Command::DockerBuild(args)) => {
+            commands::docker_build(&args, &cli.build, &target, &environment, streams)
+        }
+        Some(Command::Docker2bld(args)) => commands::docker2bld(&args, streams),
         Some(Command::Debug(args)) => commands::debug(&args, streams),
     }
 }

@@ -71,7 +71,7 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
     let command = command.map(clap::Command::get_name);
     // The other commands know their own words.
     let target = match command {
-        Some(name) if name != "plan" => {
+        Some(name) if !matches!(name, "plan" | "docker-build") => {
             front.extend(rest);
             Vec::new()
         }
@@ -89,10 +89,16 @@ pub fn split(argv: impl IntoIterator<Item = String>) -> Split {
 fn knows(command: &clap::Command, word: &str) -> bool {
     let bare = word.trim_start_matches('-');
     let name = bare.split('=').next().unwrap_or(bare);
-    let long = command.get_arguments().any(|a| a.get_long() == Some(name));
+    let long = command.get_arguments().any(|a| is_long(a, name));
     let short = |c| command.get_arguments().any(|a| a.get_short() == Some(c));
     let shorts = word.len() == bare.len() + 1 && !bare.is_empty() && bare.chars().all(short);
     matches!(name, "help" | "h") || long || shorts
+}
+
+/// Whether an option has this long name, or had it once.
+fn is_long(option: &clap::Arg, name: &str) -> bool {
+    let older = option.get_all_aliases().unwrap_or_default();
+    option.get_long() == Some(name) || older.contains(&name)
 }
 
 /// The option as clap knows it, and whether the next word is its value.
@@ -102,7 +108,7 @@ fn spell(command: &clap::Command, word: &str) -> (String, bool) {
     let (name, value) = bare
         .split_once('=')
         .map_or((bare, None), |(n, v)| (n, Some(v)));
-    let long = command.get_arguments().find(|a| a.get_long() == Some(name));
+    let long = command.get_arguments().find(|a| is_long(a, name));
     if let Some(arg) = long
         && (dashes == 2 || name.len() > 1)
     {
@@ -183,6 +189,20 @@ mod tests {
         assert_eq!(
             cut("bld -l ls -la ."),
             ("bld -l ls -la .".into(), String::new())
+        );
+        assert_eq!(
+            cut("bld --push docker2earthly -earthfile - --dockerfile x"),
+            (
+                "bld --push docker2earthly --earthfile - --dockerfile x".into(),
+                String::new()
+            )
+        );
+        assert_eq!(
+            cut("bld docker-build -t x --platform a dir --k=v"),
+            (
+                "bld docker-build -t x --platform a".into(),
+                "dir --k=v".into()
+            )
         );
         assert_eq!(
             cut("bld debug ast --source-map x"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgAction, Subcommand, ValueEnum};
 
 /// Everything that is not a build.
 #[derive(Debug, Subcommand)]
@@ -23,9 +23,63 @@ pub enum Command {
     Prune(PruneArgs),
     /// Prepare this machine: bld's directory, a look at the engine, completion in the shell
     Bootstrap(BootstrapArgs),
+    /// Build a Dockerfile: `bld docker-build -t app:1 . [--ARG=VALUE]...`
+    DockerBuild(DockerBuildArgs),
+    /// Rewrite a Dockerfile as a build file
+    #[command(name = "docker2bld", alias = "docker2earthly")]
+    Docker2bld(Docker2bldArgs),
     /// Insights into how bld reads a file
     #[command(hide = true)]
     Debug(DebugArgs),
+}
+
+/// Arguments of `bld docker-build`. The context, and arguments of the Dockerfile, stand behind the options.
+///
+///   bld docker-build -t app:1 .                                       build, and load into Docker
+///   bld --push docker-build -t registry/app:1 --platform linux/amd64,linux/arm64 .
+///   bld docker-build -f other.Dockerfile --target test . --VERSION=3  with a value for `ARG VERSION`
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "bld [OPTIONS] docker-build [-f FILE] [-t NAME]... [--target STAGE] [--platform P]... <CONTEXT> [--ARG=VALUE]..."
+)]
+pub struct DockerBuildArgs {
+    /// The Dockerfile, instead of the one in the context
+    #[arg(long, short = 'f', value_name = "FILE")]
+    pub dockerfile: Option<PathBuf>,
+
+    /// A name for the image
+    #[arg(long, short = 't', value_name = "NAME", action = ArgAction::Append)]
+    pub tag: Vec<String>,
+
+    /// The stage to build, instead of the last one
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+
+    /// Build for these platforms: several flags, or one with commas
+    #[arg(long = "platform", id = "docker_platform", value_name = "PLATFORM", action = ArgAction::Append)]
+    pub platform: Vec<String>,
+}
+
+/// Arguments of `bld docker2bld`.
+#[derive(Debug, clap::Args)]
+pub struct Docker2bldArgs {
+    /// The Dockerfile; `-` is standard input
+    #[arg(long, value_name = "FILE", default_value = "Dockerfile")]
+    pub dockerfile: PathBuf,
+
+    /// The build file to write; `-` is standard output
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "Buildfile",
+        alias = "earthfile"
+    )]
+    pub buildfile: PathBuf,
+
+    /// A name for the image
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
 }
 
 /// Arguments of `bld check`.

@@ -15,7 +15,7 @@ use crate::{
         settings,
     },
     diag::Diagnostic,
-    driver::{self, Failure, FailureKind},
+    driver::{self, BuildRequest, Failure, FailureKind},
     events::EventSink,
 };
 
@@ -29,11 +29,21 @@ pub fn build(
     let (config, mut remarks) = config_file::load(args, &environment)?;
     let (request, more) = settings::resolve(args, target, &environment, config)?;
     remarks.extend(more);
+    execute(request, &remarks, args, streams)
+}
+
+/// Runs a request, and shows how it goes.
+pub fn execute(
+    request: BuildRequest,
+    remarks: &[Diagnostic],
+    args: &BuildArgs,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
     if request.interactive && !streams.interactive {
         let message = "`--interactive` needs a terminal, and there is none";
         return Err(Box::new(Diagnostic::error("usage", message)));
     }
-    printer::diagnostics(&remarks, streams);
+    printer::diagnostics(remarks, streams);
     let display = progress::for_style(
         args.progress,
         streams,

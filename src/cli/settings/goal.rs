@@ -41,13 +41,7 @@ pub(super) fn goal<'a>(
 }
 
 /// Commands of the reference that a later version has.
-const LATER: &[&str] = &[
-    "docker-build",
-    "docker2earthly",
-    "docker2bld",
-    "image",
-    "mirror",
-];
+const LATER: &[&str] = &["image", "mirror"];
 /// Commands of the reference that are no more.
 const GONE: &[&str] = &[
     "account",

@@ -1,0 +1,3 @@
+FROM busybox
+ADD x /x
+SHELL ["/bin/sh"]
