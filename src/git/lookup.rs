@@ -11,7 +11,7 @@ use super::{
     error::GitError,
     netrc::Netrc,
     settings::{Auth, Settings, Site},
-    ssh::{Ssh, known_hosts_file},
+    ssh::{Ssh, known_hosts_file, users_command},
     url::{Login, Scheme, Url},
 };
 use crate::base::{OnceMap, Secret};
@@ -45,6 +45,7 @@ pub(crate) struct Lookup {
     around: Surroundings,
     dir: PathBuf,
     netrc: OnceLock<Netrc>,
+    users_ssh: OnceLock<Option<String>>,
     ssh_works: OnceMap<(String, String, Option<u16>), bool>,
 }
 
@@ -57,6 +58,7 @@ impl Lookup {
             around,
             dir,
             netrc: OnceLock::new(),
+            users_ssh: OnceLock::new(),
             ssh_works: OnceMap::default(),
         }
     }
@@ -295,7 +297,13 @@ impl Lookup {
             known_hosts.push(home.join(".ssh/known_hosts"));
         }
         Ok(Ssh {
-            command: site.ssh_command.clone(),
+            command: match &site.ssh_command {
+                Some(command) => Some(command.clone()),
+                None => self
+                    .users_ssh
+                    .get_or_init(|| users_command(&self.dir))
+                    .clone(),
+            },
             any_host_key: !site.strict_host_key_checking,
             known_hosts,
             agent: self.around.agent.clone(),

@@ -170,7 +170,7 @@ impl Remotes {
 
     /// The files, and whether they were there.
     async fn make(&self, found: &Found, name: &str) -> Result<(Checkout, bool), GitError> {
-        let store = Store::open(&self.cache_dir, found, self.lfs.as_deref())?;
+        let store = Store::open(&self.cache_dir, found, self.lfs.as_deref(), &self.events)?;
         let mut resolved = self.resolve(found, &store, name).await?;
         let mut there = store.there(&resolved);
         if there.is_none() && self.offline {

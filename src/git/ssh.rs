@@ -35,8 +35,7 @@ impl Ssh {
 
     /// The command with its options, for a shell.
     fn line(&self) -> String {
-        let own = std::env::var("GIT_SSH_COMMAND").ok();
-        let base = self.command.clone().or(own).filter(|c| !c.is_empty());
+        let base = self.command.clone().filter(|c| !c.is_empty());
         let base = base.unwrap_or_else(|| "ssh".to_owned());
         let program = base.split_whitespace().next().unwrap_or_default();
         // Another program has other options.
@@ -94,6 +93,22 @@ impl Ssh {
         // 255 is ssh's own; everything else comes from the other side, which often refuses to run a command.
         matches!(status, Ok(Ok(status)) if status.code().is_some_and(|code| code != 255 && code != 127))
     }
+}
+
+/// What the user has git call instead of `ssh`.
+pub(crate) fn users_command(dir: &Path) -> Option<String> {
+    if let Ok(command) = std::env::var("GIT_SSH_COMMAND") {
+        return Some(command);
+    }
+    let output = std::process::Command::new("git")
+        .args(["config", "--get", "core.sshCommand"])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let command = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!command.is_empty()).then_some(command)
 }
 
 /// A file with the keys of the big hosts and those of the config file.

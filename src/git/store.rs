@@ -19,7 +19,11 @@ use super::{
     lookup::Found,
     refs::{self, Kind, Resolved},
 };
-use crate::base::Digest;
+use crate::{
+    base::Digest,
+    diag::Diagnostic,
+    events::{Event, EventSink},
+};
 
 /// Files of commits that nobody asked for as long as that are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -29,11 +33,17 @@ pub(crate) struct Store {
     dir: PathBuf,
     found: Found,
     lfs: Option<String>,
+    events: Arc<dyn EventSink>,
 }
 
 impl Store {
     /// Opens it, or begins it.
-    pub fn open(cache: &Path, found: &Found, lfs: Option<&str>) -> Result<Self, GitError> {
+    pub fn open(
+        cache: &Path,
+        found: &Found,
+        lfs: Option<&str>,
+        events: &Arc<dyn EventSink>,
+    ) -> Result<Self, GitError> {
         let url = found.url.to_string();
         let readable: String = super::repository(&url)
             .chars()
@@ -58,6 +68,7 @@ impl Store {
             dir,
             found: found.clone(),
             lfs: lfs.map(str::to_owned),
+            events: Arc::clone(events),
         })
     }
 
@@ -434,9 +445,6 @@ impl Store {
 
     /// Fetches the files of Git LFS that were asked for. All others stay the pointers that they are.
     async fn large_files(&self, tree: &Path) -> Result<(), GitError> {
-        let Some(include) = &self.lfs else {
-            return Ok(());
-        };
         let local = Arc::new(Access::local());
         let files = Git::at(tree, &local)
             .args(["ls-files", "--", ":(attr:filter=lfs)"])
@@ -445,6 +453,19 @@ impl Store {
         if files.stdout.trim().is_empty() {
             return Ok(());
         }
+        let Some(include) = &self.lfs else {
+            self.events.emit(Event::Remark(
+                Diagnostic::note(
+                    "git-lfs",
+                    format!(
+                        "files of `{}` are in Git LFS and were not fetched",
+                        self.found.url
+                    ),
+                )
+                .hint("`--git-lfs-pull-include=<patterns>` fetches those that match"),
+            ));
+            return Ok(());
+        };
         if on_path("git-lfs").is_none() {
             return Err(GitError::NoLfs {
                 url: self.found.url.to_string(),

@@ -41,6 +41,7 @@ fn several_bld_at_once_share_one_fetch() {
     let children: Vec<_> = (0..3)
         .map(|_| {
             bld.command(&["plan", "git.test/o/r+t"])
+                .stdout(std::process::Stdio::null())
                 .spawn()
                 .expect("bld starts")
         })

@@ -271,3 +271,22 @@ fn submodules_come_along_by_relative_urls_too() {
     repository.commit("one");
     project(&server.config(), "").ok(&["plan", "git.test/o/r+t"]);
 }
+
+#[test]
+fn large_files_stay_pointers_until_they_are_asked_for() {
+    let server = GitServer::start();
+    let repository = server
+        .repository("o/r")
+        .file("Earthfile", &target("COPY big.bin ."));
+    let repository = repository.file(".gitattributes", "*.bin filter=lfs\n");
+    repository
+        .file("big.bin", "version https://git-lfs.github.com/spec/v1\n")
+        .commit("one");
+    let bld = project(&server.config(), "");
+    let ran = bld.ok(&["plan", "git.test/o/r+t"]);
+    assert!(
+        ran.stderr.contains("are in Git LFS and were not fetched"),
+        "{}",
+        ran.stderr
+    );
+}
