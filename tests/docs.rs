@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use bld::{
-    cli::args::Cli,
+    cli::{
+        args::Cli,
+        config_file::keys::{Effect, FILE, Kind},
+    },
     syntax::dialect::{FEATURES, Since},
 };
 use clap::CommandFactory as _;
@@ -46,6 +49,46 @@ fn the_list_of_options_is_up_to_date() {
         help.trim_end()
     );
     compare("docs/reference/options.md", &text);
+}
+
+#[test]
+fn the_list_of_config_keys_is_up_to_date() {
+    let mut text = String::from(
+        "# The config file\n\n\
+         `~/.bld/config.yml`, else `~/.earthly/config.yml`, else none; `--config` names another one. `bld config` changes one\n\
+         key and keeps everything else as it stands, comments included. This page is made from the table in\n\
+         `src/cli/config_file/keys.rs`.\n\n\
+         | key | holds | |\n|---|---|---|\n",
+    );
+    keys(&mut text, "", FILE);
+    compare("docs/reference/config.md", &text);
+}
+
+/// One line for each key that holds a value.
+fn keys(text: &mut String, prefix: &str, kind: Kind) {
+    let (list, prefix) = match kind {
+        Kind::Section(list) => (list, prefix.to_owned()),
+        Kind::Named(list) => (list, format!("{prefix}<name>.")),
+        _ => return,
+    };
+    for key in list {
+        let name = format!("{prefix}{}", key.name);
+        if matches!(key.kind, Kind::Section(_) | Kind::Named(_)) {
+            keys(text, &format!("{name}."), key.kind);
+            continue;
+        }
+        let effect = match key.effect {
+            Effect::Works => String::new(),
+            Effect::None(why) => format!("; without effect: {why}"),
+            Effect::Obsolete => "; obsolete".to_owned(),
+        };
+        let holds = key.kind.text();
+        let _ = writeln!(
+            text,
+            "| `{name}` | {holds} | {}{effect} |",
+            key.help.replace('|', "\\|")
+        );
+    }
 }
 
 #[track_caller]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::args;
 
 /// Prefixes, the stronger one first.
-pub const PREFIXES: [&str; 2] = ["BLD_", "EARTHLY_"];
+const PREFIXES: [&str; 2] = ["BLD_", "EARTHLY_"];
 
 /// Options whose variable is not simply their name: option, variable without prefix.
 const RENAMED: &[(&str, &str)] = &[
@@ -74,6 +74,14 @@ impl Environment {
             .iter()
             .find_map(|prefix| self.get(&format!("{prefix}{name}")))
     }
+}
+
+/// Whether a variable means something to bld.
+pub fn is_setting(name: &str) -> bool {
+    let shown = ["NO_COLOR", "FORCE_COLOR"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || FOREIGN.iter().any(|(_, foreign)| *foreign == name)
+        || shown.contains(&name)
 }
 
 /// The options that the environment gives and the command line does not, as they would be typed.

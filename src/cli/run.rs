@@ -25,7 +25,7 @@ pub fn run() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
-    match main(argv, environment, streams) {
+    match main(argv, environment) {
         Ok(exit) => exit.into(),
         Err(problem) => {
             printer::diagnostics(&[*problem], streams);
@@ -37,7 +37,6 @@ pub fn run() -> ExitCode {
 fn main(
     argv: impl Iterator<Item = String>,
     mut environment: Environment,
-    streams: Streams,
 ) -> Result<Exit, Box<Diagnostic>> {
     let Split {
         typed,
@@ -46,6 +45,8 @@ fn main(
         command,
     } = split(argv);
     let remarks = commands::settings_file(&front, &mut environment)?;
+    // The settings file may say how things are to look.
+    let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
     let options = env_vars::options(&environment, &typed)
         .map_err(|message| Diagnostic::error("usage", message))?;
     let nothing_typed = target.is_empty() && front.len() == 1;

@@ -36,7 +36,7 @@ use crate::{
 
 use super::{
     args::BuildArgs,
-    env_vars::{Environment, PREFIXES},
+    env_vars::{Environment, is_setting},
     settings,
 };
 
@@ -81,7 +81,7 @@ pub fn settings_file(
     let newer = cwd.join(".arg").exists() || cwd.join(".secret").exists();
     let remarks = pairs
         .iter()
-        .filter(|(key, _)| !newer && !PREFIXES.iter().any(|p| key.starts_with(p)))
+        .filter(|(key, _)| !newer && !is_setting(key))
         .map(|(key, _)| {
             Diagnostic::warning(
                 "dotenv-name",
