@@ -7,6 +7,7 @@
 
 pub mod convert;
 pub mod lines;
+mod rewrite;
 pub mod stages;
 pub mod words;
 
