@@ -460,7 +460,7 @@ FROM debian:bookworm-slim
 ask:
     USER nobody
     RUN --no-cache --ssh perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => $ENV{SSH_AUTH_SOCK}) or die $!; \
-        print $s pack("NC", 1, 11); $s->flush; read $s, $n, 4; read $s, $keys, unpack("N", $n); $keys =~ s/[^a-z0-9-]//g; print "$keys\n"'
+        print $s pack("NC", 1, 11); $s->flush; (read $s, $n, 4) == 4 or die; read $s, $keys, unpack("N", $n); $keys =~ s/[^a-z0-9-]//g; print "$keys\n"'
     RUN test -z "$SSH_AUTH_SOCK"
 at:
     RUN --no-cache --mount type=ssh-experimental,target=/agent test "$SSH_AUTH_SOCK" = /agent && test -S /agent
@@ -489,7 +489,10 @@ fn a_step_reaches_the_agent_of_the_user_and_never_the_key() {
     without.ok(&["--ssh-auth-sock", &socket, "+at"]);
     // A socket that nobody listens on.
     let gone = agent_gone(agent.dir.path());
-    without.fails(1, &["--ssh-auth-sock", &gone, "+ask"]);
+    without
+        .fails(1, &["--ssh-auth-sock", &gone, "+ask"])
+        .says("the SSH agent does not answer")
+        .says(&gone);
 }
 
 fn agent_gone(dir: &Path) -> String {

@@ -162,6 +162,13 @@ pub fn no_agent(id: &str) -> Diagnostic {
         .hint("leave the `id` out: the agent of your session is the only one")
 }
 
+/// The SSH agent is gone, or forbidden.
+pub fn silent_agent(why: &std::io::Error) -> Diagnostic {
+    let message = format!("the SSH agent does not answer: {why}");
+    Diagnostic::error("silent-ssh-agent", message)
+        .hint("start one with `eval $(ssh-agent)`, or name its socket with `--ssh-auth-sock`")
+}
+
 /// The name of the agent of the user's session.
 pub const DEFAULT_AGENT: &str = "default";
 

@@ -27,7 +27,7 @@ use super::{
     attempts::Attempts,
     auto_skip::Skips,
     executor::Executor,
-    failure::{Failure, engine_diagnostic, no_agent},
+    failure::{Failure, engine_diagnostic, no_agent, silent_agent},
     host::Host,
     images::Images,
     outputs::Delivery,
@@ -146,7 +146,10 @@ impl Probe for Running {
 
     async fn agent(&self, id: &str) -> Result<(), Box<Diagnostic>> {
         match self.sockets.find(id) {
-            Some(_) => Ok(()),
+            Some(socket) => match socket.connect().await {
+                Ok(_) => Ok(()),
+                Err(e) => Err(Box::new(silent_agent(&e))),
+            },
             None => Err(Box::new(no_agent(id))),
         }
     }

@@ -49,7 +49,9 @@ pub struct HostSocket(pub PathBuf);
 #[async_trait]
 impl Socket for HostSocket {
     async fn connect(&self) -> io::Result<Box<dyn ByteStream>> {
-        Ok(Box::new(tokio::net::UnixStream::connect(&self.0).await?))
+        let connected = tokio::net::UnixStream::connect(&self.0).await;
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("`{}`: {e}", self.0.display()));
+        Ok(Box::new(connected.map_err(named)?))
     }
 }
 
