@@ -215,13 +215,61 @@ pub struct Command {
     pub exec: Option<Vec<String>>,
     /// `key=value` of `ARG`, `LET`, `SET`, `ENV` (one) and `LABEL` (any number).
     pub assignments: Vec<Assignment>,
+    /// The here-documents that its words open, in order; only in files with `VERSION --extended`.
+    pub documents: Vec<Document>,
     /// The documentation comment above it.
     pub docs: Option<String>,
-    /// The whole logical line, without indentation and without the line end.
+    /// The whole logical line, without indentation and without the line end; with here-documents up to the end of the
+    /// last.
     pub span: Span,
 }
 
+/// A here-document: `<<NAME`, and the lines below the statement up to `NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What ends it, without quotes.
+    pub name: String,
+    /// Whether the name is quoted: then nothing in the text is expanded.
+    pub quoted: bool,
+    /// `<<-`: tabs at the beginning of lines are not part of the text.
+    pub indented: bool,
+    /// Its lines as they are written, without the last that only holds the name.
+    pub raw: String,
+    /// The word that opens it.
+    pub opener: Span,
+    /// From its first line to the end of the name.
+    pub span: Span,
+}
+
+impl Document {
+    /// Its lines, without the tabs in front where those do not count.
+    pub fn text(&self) -> String {
+        if !self.indented {
+            return self.raw.clone();
+        }
+        let lines = self.raw.split_inclusive('\n');
+        lines.map(|line| line.trim_start_matches('\t')).collect()
+    }
+}
+
 impl Command {
+    /// The statement's own line, without here-documents.
+    pub fn line(&self) -> Span {
+        let words = self.args.iter().map(|word| word.span);
+        let flags = self.flags.iter().map(|flag| flag.span);
+        match self.documents.first() {
+            Some(_) => flags.chain(words).fold(self.keyword_span, Span::to),
+            None => self.span,
+        }
+    }
+
+    /// The here-document that a word is, and nothing else.
+    pub fn document(&self, word: &Word) -> Option<&Document> {
+        let bare = word.text.starts_with("<<");
+        let mut documents = self.documents.iter();
+        documents.find(|document| bare && document.opener == word.span)
+    }
+
     /// The last flag of this name, without the dashes.
     pub fn flag(&self, name: &str) -> Option<&Flag> {
         self.flags.iter().rev().find(|f| f.name == name)
@@ -251,10 +299,22 @@ impl Command {
         self.flags.iter().filter(move |f| f.name == name)
     }
 
-    /// The words after the flags, joined by single spaces: the script of a shell form.
+    /// The script of a shell form: the words after the flags, joined by single spaces, and the here-documents that the
+    /// shell is to read behind them. A here-document without a command is the script itself.
     pub fn shell_text(&self) -> String {
+        if let [word] = self.args.as_slice()
+            && let Some(document) = self.document(word)
+        {
+            return document.text();
+        }
         let words: Vec<&str> = self.args.iter().map(|w| w.text.as_str()).collect();
-        words.join(" ")
+        let mut text = words.join(" ");
+        for document in &self.documents {
+            text.push('\n');
+            text.push_str(&document.raw);
+            text.push_str(&document.name);
+        }
+        text
     }
 }
 

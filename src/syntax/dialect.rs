@@ -101,6 +101,7 @@ features! {
     GitAuthorEmailNameArgs "git-author-email-name-args" Experimental "Builtin arguments `EARTHLY_GIT_AUTHOR_EMAIL` and `EARTHLY_GIT_AUTHOR_NAME`.",
     AllowWithoutEarthlyLabels "allow-without-earthly-labels" Experimental "`SAVE IMAGE --without-earthly-labels`.",
     DockerCache "docker-cache" Experimental "`WITH DOCKER --cache-id`.",
+    Extended "extended" Never "What Earthfiles do not have: here-documents, `ADD`, `SHELL`, `STOPSIGNAL`, `COPY --exclude` and `--parents`, patterns in `${X#…}`. Only bld knows this flag.",
     NoUseRegistryForWithDocker "no-use-registry-for-with-docker" Never "Forces the archive path for `WITH DOCKER`; no visible difference.",
     EarthlyCiRunnerArg "earthly-ci-runner-arg" Never "Builtin argument `EARTHLY_CI_RUNNER`, always `false`.",
 }

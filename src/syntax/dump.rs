@@ -132,6 +132,11 @@ impl Dumper {
             }
             line.push(')');
         }
+        for document in &command.documents {
+            let quoted = if document.quoted { " quoted" } else { "" };
+            let indented = if document.indented { " indented" } else { "" };
+            write!(line, " (<< {:?}{quoted}{indented} {:?})", document.name, document.text())?;
+        }
         let docs = docs(command.docs.as_deref());
         self.line(format_args!("{line}){docs}"))
     }

@@ -4,4 +4,5 @@
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/lines.pest"]
 #[grammar = "../grammar/commands.pest"]
+#[grammar = "../grammar/documents.pest"]
 pub(super) struct FileGrammar;

@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn words(&self, command: &Command) -> Value {
-        let text = &self.file.source.text[command.span.range()];
+        let text = &self.file.source.text[command.line().range()];
         if is_list(command) {
             // Flags of the list are elements of it; they come first.
             let mut words: Vec<String> = Vec::new();

@@ -4,6 +4,7 @@ use pest::{Parser, iterators::Pair};
 
 use super::{
     ast::{Assignment, Command, Keyword, Word},
+    documents,
     flag_reader::take_flags,
     flags,
     grammar::{FileGrammar, Rule},
@@ -28,10 +29,17 @@ pub(super) fn span(pair: &Pair<'_, Rule>) -> Span {
 
 /// Reads a pair of the rule `statement`.
 pub(super) fn read(statement: Pair<'_, Rule>, problems: &mut Problems) -> Line {
-    let mut form = None;
+    let (mut form, mut documents) = (None, Vec::new());
     for pair in statement.into_inner() {
         match pair.as_rule() {
-            Rule::assignment | Rule::labels | Rule::command | Rule::unknown => form = Some(pair),
+            Rule::assignment
+            | Rule::labels
+            | Rule::command
+            | Rule::documented_command
+            | Rule::unknown => form = Some(pair),
+            Rule::document_1 | Rule::document_2 | Rule::document_3 | Rule::document_4 => {
+                documents.push(pair);
+            }
             Rule::comment | Rule::continuation => {}
             rule => {
                 let opener = span(&pair);
@@ -66,9 +74,20 @@ pub(super) fn read(statement: Pair<'_, Rule>, problems: &mut Problems) -> Line {
         args: Vec::new(),
         exec: None,
         assignments: Vec::new(),
+        documents: Vec::new(),
         docs: None,
         span: keyword_span,
     };
+    if rule == Rule::documented_command {
+        let parts: Vec<Pair<'_, Rule>> = parts.collect();
+        let read = documents::read(&parts, documents, problems);
+        words(&mut command, parts.into_iter(), problems);
+        if let Some(last) = read.last() {
+            command.span = command.span.to(last.span);
+        }
+        command.documents = read;
+        return Line::Command(Box::new(command), false);
+    }
     match rule {
         Rule::assignment => assignment(&mut command, parts, problems),
         Rule::labels => labels(&mut command, parts, problems),

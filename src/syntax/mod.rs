@@ -11,6 +11,7 @@ pub mod ast;
 pub mod builtins;
 pub mod dialect;
 mod docs;
+mod documents;
 pub mod dump;
 mod flag_reader;
 mod flags;

@@ -6,6 +6,7 @@ use pest::{Parser, iterators::Pair};
 
 use super::{
     ast::{BuildFile, RecipeKind},
+    dialect::Feature,
     grammar::{FileGrammar, Rule},
     line, problem,
     problems::Problems,
@@ -41,11 +42,21 @@ impl Parsed {
     }
 }
 
-/// Parses a file. Total: any text gives a tree.
+/// Parses a file. Total: any text gives a tree. What `VERSION` asks for says how it is read.
 pub fn parse(source: &Arc<SourceFile>) -> Parsed {
+    parse_as(source, version::asks_for(&source.text, Feature::Extended))
+}
+
+/// Parses a file with or without what only extended files have.
+pub(super) fn parse_as(source: &Arc<SourceFile>, extended: bool) -> Parsed {
+    let rule = if extended {
+        Rule::extended_file
+    } else {
+        Rule::file
+    };
     let mut problems = Problems::new(source);
     let mut builder = Builder::new(&mut problems);
-    let mut pairs = FileGrammar::parse(Rule::file, &source.text)
+    let mut pairs = FileGrammar::parse(rule, &source.text)
         .unwrap_or_else(|e| panic!("the grammar does not take every text: {e}"));
     let file = pairs.next().expect("the entry rule gives one pair");
     for pair in file.into_inner() {
@@ -74,7 +85,7 @@ fn read(pair: Pair<'_, Rule>, builder: &mut Builder<'_>) {
             builder.comment(span, column(start, span), comment.as_str());
         }
         Rule::header => header(pair, builder),
-        Rule::statement => builder.statement(pair, start),
+        Rule::statement | Rule::documented => builder.statement(pair, start),
         _ => {}
     }
 }

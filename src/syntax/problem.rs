@@ -134,6 +134,30 @@ pub(super) fn unclosed_shell_out(text: &str) -> Diagnostic {
     .hint("close it with `)`; to go on in the next line, end this one with a backslash")
 }
 
+pub(super) fn open_document(name: &str, indented: bool) -> Diagnostic {
+    let name = short(name);
+    let hint = if indented {
+        format!("it ends with a line that holds `{name}` and nothing else but tabs in front of it")
+    } else {
+        format!(
+            "it ends with a line that holds `{name}` and nothing else; `<<-{name}` allows tabs in front of it"
+        )
+    };
+    error(
+        "open-document",
+        format!("invalid syntax: nothing ends the here-document `{name}`"),
+    )
+    .hint(hint)
+}
+
+pub(super) fn too_many_documents(most: usize) -> Diagnostic {
+    error(
+        "too-many-documents",
+        format!("invalid syntax: a statement can have {most} here-documents, and not more"),
+    )
+    .hint("make several statements of it, or put the texts into files and COPY them")
+}
+
 pub(super) fn unclosed_group(text: &str) -> Diagnostic {
     let text = short(text);
     error(

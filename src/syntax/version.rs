@@ -1,8 +1,11 @@
 //! The `VERSION` statement (language specification, 1.12 and 2.1).
 
+use pest::{Parser, iterators::Pair};
+
 use super::{
     ast::{Block, Command, Keyword, Node, Statement},
     dialect::{FEATURES, Feature, FeatureSet, Version, VersionNumber},
+    grammar::{FileGrammar, Rule},
     problem,
     problems::Problems,
 };
@@ -27,6 +30,29 @@ pub(super) fn read(base: &Block, problems: &mut Problems) -> Option<Version> {
             None
         }
     }
+}
+
+/// Whether the first statement of a text is a `VERSION` line with this flag. The line is judged later.
+pub(super) fn asks_for(text: &str, feature: Feature) -> bool {
+    // Most files have no flag of this name anywhere.
+    let flag = format!("--{}", feature.name());
+    let first = text
+        .find(&flag)
+        .map(|_| text.trim_start_matches('\u{FEFF}'));
+    let Some(Ok(mut pairs)) = first.map(|text| FileGrammar::parse(Rule::beginning, text)) else {
+        return false;
+    };
+    let statement = pairs.next().and_then(|beginning| {
+        beginning
+            .into_inner()
+            .find(|p| p.as_rule() == Rule::statement)
+    });
+    let form = statement.and_then(|statement| statement.into_inner().next());
+    let mut parts = form.into_iter().flat_map(Pair::into_inner);
+    parts
+        .next()
+        .is_some_and(|keyword| keyword.as_str() == "VERSION")
+        && parts.any(|word| word.as_str() == flag)
 }
 
 fn statement(command: &Command, problems: &mut Problems) -> Option<Version> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::{
     ast::{Block, BuildFile, RecipeKind},
     dialect::{Feature, FeatureSet, VersionNumber},
-    parser::{Parsed, parse},
+    parser::{Parsed, parse, parse_as},
     problem,
     problems::{Problems, sort},
 };
@@ -58,7 +58,11 @@ pub fn validate(file: &BuildFile, overrides: &[Feature]) -> Vec<Diagnostic> {
 
 /// Parses and validates.
 pub fn load(source: &Arc<SourceFile>, overrides: &[Feature]) -> Parsed {
-    let mut parsed = parse(source);
+    let mut parsed = if overrides.contains(&Feature::Extended) {
+        parse_as(source, true)
+    } else {
+        parse(source)
+    };
     parsed.problems.extend(validate(&parsed.file, overrides));
     sort(&mut parsed.problems);
     parsed.problems = without_consequences(parsed.problems);
