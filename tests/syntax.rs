@@ -320,7 +320,7 @@ proptest! {
         never: bool,
     ) {
         let shell_outs = if never { ShellOuts::Never } else { ShellOuts::Anywhere };
-        match words::parse(&text, WordOptions { keep_escaped_plus, shell_outs, lenient }) {
+        match words::parse(&text, WordOptions { keep_escaped_plus, shell_outs, lenient, patterns: !lenient }) {
             Ok(_) => {}
             Err(error) => {
                 prop_assert!(!lenient);

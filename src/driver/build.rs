@@ -450,6 +450,7 @@ fn asked_artifact(
         wildcard: glob,
         if_exists: false,
         follow: true,
+        unpack: false,
     };
     let copy = CopyFiles {
         on,

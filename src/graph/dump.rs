@@ -129,6 +129,10 @@ fn op(op: &StepOp, n: &Numbers) -> String {
             let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
             format!("files {}", paths.join(" "))
         }
+        StepOp::Download(file) => {
+            let checksum = file.checksum.as_deref().unwrap_or("any");
+            format!("download {} as {} {checksum}", file.url, file.name)
+        }
         StepOp::Run(command) => run(command, n),
         StepOp::Copy(files) => copy(files, n),
         StepOp::MakeDir {
@@ -308,6 +312,7 @@ fn item(item: &CopyItem, n: &Numbers) -> String {
         (item.wildcard, " glob"),
         (item.if_exists, " if-exists"),
         (!item.follow, " no-follow"),
+        (item.unpack, " unpack"),
     ] {
         if on {
             text.push_str(word);

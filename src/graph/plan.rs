@@ -53,6 +53,8 @@ pub enum StepOp {
     Run(Box<Run>),
     /// Files from one file system into another.
     Copy(Box<CopyFiles>),
+    /// A file system that holds one file, which the engine fetches from an address.
+    Download(Download),
     /// A directory is made with its parents, if it is not there.
     MakeDir {
         /// In which file system.
@@ -197,6 +199,17 @@ impl DockerfileText {
             Self::In { shown, .. } => shown,
         }
     }
+}
+
+/// A file behind an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// `http://…`, `https://…`
+    pub url: String,
+    /// What it is called, in the root.
+    pub name: String,
+    /// What it must be, `sha256:…`; a file that is another is an error.
+    pub checksum: Option<String>,
 }
 
 /// A command in a container.
@@ -391,6 +404,8 @@ pub struct CopyItem {
     pub if_exists: bool,
     /// A source that is a symbolic link is followed.
     pub follow: bool,
+    /// A source that is an archive is unpacked.
+    pub unpack: bool,
 }
 
 /// The steps of one build. Shared by everything that interprets it; only grows.
@@ -457,7 +472,7 @@ impl StepOp {
     /// The steps that this one needs.
     pub fn inputs(&self) -> Vec<StepId> {
         match self {
-            Self::Scratch | Self::Image(_) | Self::Files(_) => Vec::new(),
+            Self::Scratch | Self::Image(_) | Self::Files(_) | Self::Download(_) => Vec::new(),
             Self::Context(context) => context.after.into_iter().collect(),
             Self::HostRun(run) => vec![run.after],
             Self::HostCopy(copy) => vec![copy.after, copy.from],

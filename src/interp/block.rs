@@ -100,7 +100,7 @@ impl Exec {
 
     /// Makes a line the current one.
     pub fn stand_at_command(&mut self, command: &Command) {
-        self.at = self.frame().file.at(command.span);
+        self.at = self.frame().file.at(command.line());
         self.text = one_line(self.at.text());
     }
 
@@ -126,7 +126,9 @@ impl Exec {
             | Keyword::Entrypoint
             | Keyword::Expose
             | Keyword::Volume
-            | Keyword::Label => Box::pin(commands::config::run(self, command)),
+            | Keyword::Label
+            | Keyword::Shell
+            | Keyword::Stopsignal => Box::pin(commands::config::run(self, command)),
             Keyword::Healthcheck => Box::pin(commands::healthcheck::run(self, command)),
             Keyword::Do => Box::pin(commands::function::run(self, command)),
             Keyword::Import => Box::pin(commands::import::run(self, command)),
@@ -142,9 +144,8 @@ impl Exec {
             Keyword::Function | Keyword::Command => {
                 failed(error::function_keyword_here(command.keyword))
             }
-            Keyword::Add | Keyword::Onbuild | Keyword::Shell | Keyword::Stopsignal => {
-                failed(error::not_supported(command.keyword))
-            }
+            Keyword::Add => Box::pin(commands::add::run(self, command)),
+            Keyword::Onbuild => failed(error::not_supported(command.keyword)),
             Keyword::Cache => Box::pin(commands::cache::run(self, command)),
             Keyword::Catch
             | Keyword::Else
@@ -267,7 +268,7 @@ impl Exec {
         {
             return Ok(Condition::Known(known));
         }
-        let shell = super::expand::shell(&script);
+        let shell = self.shell(&script);
         let (step, answer) = if locally {
             let (step, answer) = self.on_host(shell, Keep::ExitStatus).await?;
             (step, answer.map(|captured| captured.status))

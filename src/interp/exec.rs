@@ -208,6 +208,7 @@ impl Exec {
                 | StepOp::Scratch
                 | StepOp::Context(_)
                 | StepOp::Files(_)
+                | StepOp::Download(_)
                 | StepOp::HostRun(_)
                 | StepOp::HostCopy(_)
                 | StepOp::WriteBack(_)

@@ -10,6 +10,7 @@ use super::{
     value::Value,
 };
 use crate::{
+    base::shell_pattern::{Pattern, Side},
     graph::{
         StepId,
         plan::{Keep, Network, Run, StepOp},
@@ -107,6 +108,7 @@ impl Exec {
                 (false, false) => ShellOuts::Never,
             },
             lenient: !anywhere,
+            patterns: self.has(Feature::Extended),
         };
         words::parse(&word.text, options).map_err(|e| {
             let mut at = self.place(word);
@@ -150,7 +152,7 @@ impl Exec {
         })
     }
 
-    async fn joined(&mut self, pieces: &[Piece]) -> Result<Value> {
+    pub async fn joined(&mut self, pieces: &[Piece]) -> Result<Value> {
         Ok(Value::join(self.parts(pieces).await?))
     }
 
@@ -194,6 +196,23 @@ impl Exec {
                     undecided @ Value::Undecided(_) => undecided,
                 })
             }
+            Modifier::StripPattern {
+                suffix,
+                longest,
+                pattern,
+            } => {
+                let text = text.unwrap_or_default().to_owned();
+                let mut read = Pattern::default();
+                for part in pattern {
+                    match self.joined(std::slice::from_ref(&part.piece)).await? {
+                        Value::Known(part_text) if part.quoted => read.literal(&part_text),
+                        Value::Known(part_text) => read.wild(&part_text),
+                        undecided @ Value::Undecided(_) => return Ok(undecided),
+                    }
+                }
+                let side = if *suffix { Side::End } else { Side::Start };
+                Ok(Value::from(read.strip(&text, side, *longest)))
+            }
             Modifier::StripSuffix(word) => {
                 let text = text.unwrap_or_default().to_owned();
                 Ok(match self.joined(word).await? {
@@ -225,7 +244,7 @@ impl Exec {
     pub async fn shell_out(&mut self, text: &str) -> Result<Value> {
         let (step, answer) = if self.state.locally.is_some() {
             let name = format!("$({text})");
-            self.on_host_labelled(shell(text), Keep::Output, name, false)
+            self.on_host_labelled(self.shell(text), Keep::Output, name, false)
                 .await?
         } else {
             let step = self.output_step(text)?;
@@ -251,8 +270,15 @@ impl Exec {
     /// A step whose output is asked for.
     pub fn output_step(&mut self, text: &str) -> Result<StepId> {
         let on = self.fs(&format!("`$({text})`"))?;
-        let run = self.run_step(on, shell(text), Keep::Output);
+        let run = self.run_step(on, self.shell(text), Keep::Output);
         Ok(self.push_named(StepOp::Run(Box::new(run)), format!("$({text})")))
+    }
+
+    /// A script for the shell.
+    pub fn shell(&self, script: &str) -> Vec<String> {
+        let mut words = self.state.shell.clone();
+        words.push(script.to_owned());
+        words
     }
 
     /// A command in the current environment.
@@ -272,9 +298,4 @@ impl Exec {
             privileged: false,
         }
     }
-}
-
-/// A script for the shell.
-pub(crate) fn shell(script: &str) -> Vec<String> {
-    vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned()]
 }

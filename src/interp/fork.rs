@@ -68,6 +68,9 @@ impl Exec {
                 state.caches.push(cache);
             }
         }
+        if state.shell != then.state.shell {
+            state.shell = vec![UNDECIDED.to_owned()];
+        }
         for host in then.state.hosts {
             if !state.hosts.contains(&host) {
                 state.hosts.push(host);

@@ -23,7 +23,7 @@ impl Exec {
     fn has_no_names(&self, mut step: StepId) -> bool {
         loop {
             step = match &self.session.plan.step(step).op {
-                StepOp::Scratch => return true,
+                StepOp::Scratch | StepOp::Download(_) => return true,
                 StepOp::MakeDir { on, .. } => *on,
                 _ => return false,
             }

@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub cmd_set: bool,
     /// Caches that commands have.
     pub caches: Vec<Cache>,
+    /// What reads the commands in shell form: `/bin/sh -c`, unless `SHELL` says otherwise.
+    pub shell: Vec<String>,
     /// `HOST` lines.
     pub hosts: Vec<(String, String)>,
     /// The names of all images that were saved.
@@ -93,6 +95,7 @@ impl State {
             saved_paths: BTreeSet::new(),
             cmd_set: false,
             caches: Vec::new(),
+            shell: default_shell(),
             hosts: Vec::new(),
             image_names: Vec::new(),
             last_image: None,
@@ -116,6 +119,7 @@ impl State {
         };
         self.user.clone_from(&config.config.user);
         self.config = config;
+        self.shell = default_shell();
         self.cmd_set = false;
         self.caches.clear();
         self.locally = None;
@@ -138,6 +142,15 @@ impl State {
         match &self.locally {
             Some(locally) => &locally.outside,
             None => &self.current,
+        }
+    }
+
+    /// Takes the shell over that the image was made with.
+    pub fn shell_of_image(&mut self) {
+        let shell = self.config.config.extra.get("Shell").cloned();
+        let shell = shell.and_then(|shell| serde_json::from_value::<Vec<String>>(shell).ok());
+        if let Some(shell) = shell.filter(|shell| !shell.is_empty()) {
+            self.shell = shell;
         }
     }
 
@@ -172,6 +185,11 @@ impl State {
     pub fn path(&self, path: &str) -> String {
         absolute(&self.cwd, path)
     }
+}
+
+/// The shell of every file system, unless something else is said.
+pub(crate) fn default_shell() -> Vec<String> {
+    vec!["/bin/sh".to_owned(), "-c".to_owned()]
 }
 
 /// `path` seen from `cwd`, clean, with its trailing slash.

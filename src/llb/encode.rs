@@ -73,6 +73,7 @@ fn body(op: &Op, inputs: usize) -> pb::op::Op {
     match op {
         Op::Image(source) => pb::op::Op::Source(source.to_pb()),
         Op::Local(source) => pb::op::Op::Source(source.to_pb()),
+        Op::Http(source) => pb::op::Op::Source(source.to_pb()),
         Op::Exec(exec) => pb::op::Op::Exec(exec_pb(exec)),
         Op::File(file) => pb::op::Op::File(file_pb(file, inputs)),
         Op::Merge => pb::op::Op::Merge(pb::MergeOp {
@@ -256,6 +257,7 @@ fn file_pb(file: &FileOps, inputs: usize) -> pb::FileOp {
                     owner: owner(&spec.owner),
                     mode: spec.mode.map_or(-1, mode),
                     follow_symlink: spec.follow,
+                    attempt_unpack_docker_compatibility: spec.unpack,
                     dir_copy_contents: spec.contents,
                     create_dest_path: spec.make_dest,
                     allow_wildcard: spec.wildcard,

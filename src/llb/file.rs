@@ -116,6 +116,8 @@ pub struct CopyFile {
     pub allow_missing: bool,
     /// Seconds since 1970; none keeps the source's.
     pub time: Option<i64>,
+    /// A source that is an archive, packed or not, is unpacked.
+    pub unpack: bool,
     /// Only what matches; not known to Docker 20.10.
     pub include: Vec<String>,
     /// Not what matches; not known to Docker 20.10.

@@ -79,6 +79,7 @@ fn files() -> State {
         owner: Some("root:0".parse().unwrap()),
         mode: Some(0o640),
         follow: true,
+        unpack: false,
         contents: true,
         make_dest: true,
         wildcard: true,

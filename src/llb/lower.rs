@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    CopyFile, Edge, Exec, FileOp, Local, MakeDir, MakeFile, Mount, MountKind, Nonce, Owner,
-    Principal, State,
+    CopyFile, Edge, Exec, FileOp, HttpSource, Local, MakeDir, MakeFile, Mount, MountKind, Nonce,
+    Owner, Principal, State,
     exec::{self, Access, CacheSharing, SecretEnv, Security},
     image_with, secrets,
     source::ResolveMode,
@@ -178,6 +178,15 @@ impl Lowering {
                 Some(local.build_again(&self.nonce, context.round, label))
             }
             StepOp::Files(files) => new_files(files, label),
+            StepOp::Download(file) => {
+                let file = HttpSource {
+                    url: file.url.clone(),
+                    name: file.name.clone(),
+                    mode: 0o600,
+                    checksum: file.checksum.clone(),
+                };
+                Some(file.build(label))
+            }
             StepOp::Run(run) => {
                 let again = self.again.lock().expect("no holder of this lock panics");
                 let again = again.get(&id).copied();
@@ -543,6 +552,7 @@ fn copy_files(
             owner: owner.clone(),
             mode: copy.mode,
             follow: item.follow,
+            unpack: item.unpack,
             contents: item.contents,
             make_dest: true,
             wildcard: item.wildcard || item.if_exists,

@@ -54,7 +54,9 @@ pub use exec::{
 pub use file::{Action, CopyFile, FileOp, FileOps, MakeDir, MakeFile, Owner, Principal, Remove};
 pub use foreign::{Foreign, Splice, SpliceError};
 pub use merge::{diff, merge};
-pub use source::{ImageSource, Local, LocalSource, Nonce, ResolveMode, image, image_with};
+pub use source::{
+    HttpSource, ImageSource, Local, LocalSource, Nonce, ResolveMode, image, image_with,
+};
 pub use vertex::{Edge, Op, State, Vertex};
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Sources: vertices without inputs.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use bollard_buildkit_proto::pb;
 
@@ -215,6 +219,48 @@ impl LocalSource {
             attrs: attrs
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
+        }
+    }
+}
+
+/// A file behind an address, in the root of a file system of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSource {
+    /// `http://…`, `https://…`
+    pub url: String,
+    /// What the file is called.
+    pub name: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// What the content must be, `sha256:…`.
+    pub checksum: Option<String>,
+}
+
+impl HttpSource {
+    /// Makes the vertex, which is the same on every platform.
+    pub fn build(self, label: Arc<Label>) -> Edge {
+        let mut caps = BTreeSet::from(["source.http", "source.http.perm"]);
+        if self.checksum.is_some() {
+            caps.insert("source.http.checksum");
+        }
+        let op = Op::Http(self);
+        Edge {
+            vertex: Vertex::new(op, Vec::new(), None, caps, false, label),
+            output: 0,
+        }
+    }
+
+    pub(super) fn to_pb(&self) -> pb::SourceOp {
+        let mut attrs = BTreeMap::from([
+            ("http.filename".to_owned(), self.name.clone()),
+            ("http.perm".to_owned(), format!("0{:o}", self.mode)),
+        ]);
+        if let Some(checksum) = &self.checksum {
+            attrs.insert("http.checksum".to_owned(), checksum.clone());
+        }
+        pb::SourceOp {
+            identifier: self.url.clone(),
+            attrs: attrs.into_iter().collect(),
         }
     }
 }

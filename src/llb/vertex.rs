@@ -15,6 +15,8 @@ pub enum Op {
     Image(source::ImageSource),
     /// Files of the host.
     Local(source::LocalSource),
+    /// A file behind an address.
+    Http(source::HttpSource),
     /// A command.
     Exec(Box<ExecOp>),
     /// Files are copied, made and removed.

@@ -135,7 +135,12 @@ impl Dumper {
         for document in &command.documents {
             let quoted = if document.quoted { " quoted" } else { "" };
             let indented = if document.indented { " indented" } else { "" };
-            write!(line, " (<< {:?}{quoted}{indented} {:?})", document.name, document.text())?;
+            write!(
+                line,
+                " (<< {:?}{quoted}{indented} {:?})",
+                document.name,
+                document.text()
+            )?;
         }
         let docs = docs(command.docs.as_deref());
         self.line(format_args!("{line}){docs}"))

@@ -158,6 +158,20 @@ const COPY: &[FlagRow] = &[
     PASS_ARGS,
     value("platform"),
     value("build-arg"),
+    gated(value("exclude"), Feature::Extended),
+    gated(switch("parents"), Feature::Extended),
+];
+
+const ADD: &[FlagRow] = &[
+    value("chown"),
+    value("chmod"),
+    value("checksum"),
+    switch("keep-ts"),
+    refused(
+        value("keep-git-dir"),
+        "use `GIT CLONE`, which keeps the directory `.git`",
+    ),
+    refused(switch("link"), "it is not needed: delete it"),
 ];
 
 const SAVE_ARTIFACT: &[FlagRow] = &[
@@ -250,7 +264,11 @@ const fn since(row: CommandRow, feature: Feature) -> CommandRow {
 
 /// Every command, in the order of [`Keyword`], so that a row is found by index.
 const COMMANDS: &[CommandRow] = &[
-    plain(Keyword::Add, ""),
+    row(
+        Keyword::Add,
+        ADD,
+        "[--chown USER] [--chmod MODE] [--checksum sha256:DIGEST] [--keep-ts] SOURCE… DESTINATION",
+    ),
     row(
         Keyword::Arg,
         &[
@@ -366,8 +384,8 @@ const COMMANDS: &[CommandRow] = &[
         row(Keyword::Set, &[], "NAME=VALUE"),
         Feature::ArgScopeAndSet,
     ),
-    plain(Keyword::Shell, ""),
-    plain(Keyword::Stopsignal, ""),
+    with_exec(plain(Keyword::Shell, "[\"PROGRAM\", \"ARGUMENT\", …]")),
+    plain(Keyword::Stopsignal, "SIGNAL"),
     since(plain(Keyword::Try, ""), Feature::Try),
     plain(Keyword::User, "USER[:GROUP]"),
     plain(Keyword::Version, "[--FEATURE]… MAJOR.MINOR"),

@@ -134,6 +134,11 @@ pub(super) fn unclosed_shell_out(text: &str) -> Diagnostic {
     .hint("close it with `)`; to go on in the next line, end this one with a backslash")
 }
 
+pub(super) fn shell_form() -> Diagnostic {
+    error("malformed-shell", "SHELL takes a JSON list of strings")
+        .hint("for example `SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]`")
+}
+
 pub(super) fn open_document(name: &str, indented: bool) -> Diagnostic {
     let name = short(name);
     let hint = if indented {
@@ -859,10 +864,15 @@ pub(super) fn unsupported_command(keyword: Keyword) -> Diagnostic {
         format!("command {word} is not (yet) supported"),
     );
     match keyword {
-        Keyword::Add => {
-            problem.hint("use `COPY` for files, and `RUN curl` or `RUN wget` for addresses")
+        Keyword::Add => problem.hint(
+            "use `COPY` for files, and `RUN curl` or `RUN wget` for addresses; or turn ADD on with `VERSION --extended`, which only bld knows",
+        ),
+        Keyword::Shell => problem.hint(
+            "name the shell in the command: `RUN bash -c '…'`; or turn SHELL on with `VERSION --extended`, which only bld knows",
+        ),
+        Keyword::Stopsignal => {
+            problem.hint("turn it on with `VERSION --extended`, which only bld knows")
         }
-        Keyword::Shell => problem.hint("name the shell in the command: `RUN bash -c '…'`"),
         _ => problem.hint("remove it"),
     }
 }

@@ -52,6 +52,24 @@ pub enum Modifier {
     StripPrefix(Vec<Piece>),
     /// `%p`: the literal suffix `p` is taken off.
     StripSuffix(Vec<Piece>),
+    /// `#p`, `##p`, `%p`, `%%p` where `p` is a pattern of the shell: what it matches is taken off.
+    StripPattern {
+        /// `%`: at the end.
+        suffix: bool,
+        /// Written twice: as much as possible.
+        longest: bool,
+        /// The pattern; parts that are quoted stand for themselves.
+        pattern: Vec<PatternPiece>,
+    },
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternPiece {
+    /// The text, or what gives it.
+    pub piece: Piece,
+    /// Whether its `*`, `?` and `[` are ordinary characters.
+    pub quoted: bool,
 }
 
 /// Where `$(…)` is read as a shell-out.
@@ -76,6 +94,8 @@ pub struct WordOptions {
     pub shell_outs: ShellOuts,
     /// A malformed word stands for itself (0.6) instead of being an error.
     pub lenient: bool,
+    /// Behind `#` and `%` stands a pattern of the shell.
+    pub patterns: bool,
 }
 
 /// A word that cannot be expanded.
@@ -107,6 +127,18 @@ pub fn parse(text: &str, options: WordOptions) -> Result<Vec<Piece>, WordError> 
     }
 }
 
+/// Reads a here-document whose name is not quoted. Ranges of errors are bytes of the text.
+pub fn parse_document(text: &str) -> Result<Vec<Piece>, WordError> {
+    if !text.contains(['\\', '$']) {
+        return Ok(vec![Piece::Literal(text.to_owned())]);
+    }
+    let options = WordOptions {
+        shell_outs: ShellOuts::Never,
+        ..WordOptions::default()
+    };
+    read_by(Rule::document, text, options)
+}
+
 /// Whether the word contains a quote that is not escaped: expanding it takes the quote away.
 pub fn has_quotes(text: &str) -> bool {
     let mut escaped = false;
@@ -118,6 +150,15 @@ pub fn has_quotes(text: &str) -> bool {
 }
 
 fn parse_strict(text: &str, options: WordOptions) -> Result<Vec<Piece>, WordError> {
+    let rule = if options.shell_outs == ShellOuts::Anywhere {
+        Rule::word
+    } else {
+        Rule::word_without_shell_outs
+    };
+    read_by(rule, text, options)
+}
+
+fn read_by(rule: Rule, text: &str, options: WordOptions) -> Result<Vec<Piece>, WordError> {
     if braces_depth(text) > MAX_DEPTH {
         return Err(WordError {
             message: format!("`${{…}}` is nested more than {MAX_DEPTH} levels deep"),
@@ -125,11 +166,6 @@ fn parse_strict(text: &str, options: WordOptions) -> Result<Vec<Piece>, WordErro
             hint: Some("use variables for the inner parts".to_owned()),
         });
     }
-    let rule = if options.shell_outs == ShellOuts::Anywhere {
-        Rule::word
-    } else {
-        Rule::word_without_shell_outs
-    };
     let mut pairs = WordGrammar::parse(rule, text).map_err(|_| WordError {
         message: format!("cannot read the word `{}`", shorten(text)),
         range: 0..text.len(),
@@ -178,8 +214,10 @@ impl Pieces {
             | Rule::operand_text
             | Rule::single_text
             | Rule::double_text
+            | Rule::document_text
+            | Rule::lone_backslash
             | Rule::lone_dollar => self.literal(pair.as_str()),
-            Rule::double_escape => self.literal(&pair.as_str()[1..]),
+            Rule::double_escape | Rule::document_escape => self.literal(&pair.as_str()[1..]),
             Rule::escape if options.keep_escaped_plus && pair.as_str() == "\\+" => {
                 self.literal("\\+");
             }
@@ -251,6 +289,9 @@ fn braced(pair: Pair<'_, Rule>, options: WordOptions) -> Result<Piece, WordError
                     "close it with `}`, or write `\\$` for a dollar sign",
                 );
             }
+            Rule::strip_prefix | Rule::strip_suffix if options.patterns => {
+                modifier = Some(strip_pattern(inner, options)?);
+            }
             _ => {
                 let mut word = Pieces::default();
                 for piece in inner.into_inner() {
@@ -261,6 +302,32 @@ fn braced(pair: Pair<'_, Rule>, options: WordOptions) -> Result<Piece, WordError
         }
     }
     Ok(Piece::Variable { name, modifier })
+}
+
+/// `#p`, `##p`, `%p`, `%%p`.
+fn strip_pattern(pair: Pair<'_, Rule>, options: WordOptions) -> Result<Modifier, WordError> {
+    let suffix = pair.as_rule() == Rule::strip_suffix;
+    let sign = if suffix { '%' } else { '#' };
+    let mut longest = false;
+    let mut pattern = Vec::new();
+    for (n, part) in pair.into_inner().enumerate() {
+        let quoted = matches!(part.as_rule(), Rule::single | Rule::double | Rule::escape);
+        let mut pieces = Pieces::default();
+        match part.as_str().strip_prefix(sign) {
+            Some(rest) if n == 0 && !quoted => {
+                longest = true;
+                pieces.literal(rest);
+            }
+            _ => pieces.read(part, options)?,
+        }
+        let pieces = pieces.0.into_iter();
+        pattern.extend(pieces.map(|piece| PatternPiece { piece, quoted }));
+    }
+    Ok(Modifier::StripPattern {
+        suffix,
+        longest,
+        pattern,
+    })
 }
 
 fn modified(rule: Rule, word: Vec<Piece>) -> Modifier {

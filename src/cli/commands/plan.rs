@@ -313,6 +313,7 @@ fn step_kind(op: &StepOp) -> &'static str {
         StepOp::Image(_) => "image",
         StepOp::Context(_) => "context",
         StepOp::Files(_) => "files",
+        StepOp::Download(_) => "download",
         StepOp::Run(_) => "run",
         StepOp::Copy(_) => "copy",
         StepOp::HostRun(_) => "host-run",

@@ -33,6 +33,7 @@ pub(super) fn definition(definition: &Definition) {
             Op::Local(local) => {
                 assert!(local.files.dir.is_absolute(), "{:?}", local.files.dir);
             }
+            Op::Http(file) => assert!(!file.name.contains('/'), "{}", file.name),
             Op::Exec(exec) => command(exec),
             Op::File(file) => files(file),
             Op::Merge => assert!(vertex.inputs().len() > 1, "a merge of one"),

@@ -279,6 +279,9 @@ impl FakeBuild {
                 let files = Files::of_host(&local.files).map_err(|e| other(e.to_string()))?;
                 results.push((0, files));
             }
+            Op::Http(file) => {
+                return Err(other(format!("this engine cannot fetch {}", file.url)));
+            }
             Op::File(ops) => {
                 let mut files = input(ops.base);
                 for action in &ops.actions {

@@ -1,5 +1,5 @@
 //! Commands that change the image's configuration: `ENV`, `WORKDIR`, `USER`, `CMD`, `ENTRYPOINT`, `EXPOSE`, `VOLUME`,
-//! `LABEL` (language specification, 4.10).
+//! `LABEL` (language specification, 4.10), and with `VERSION --extended` `SHELL` and `STOPSIGNAL`.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::{How, shell},
+        expand::How,
         value::Value,
     },
     syntax::ast::{Command, Keyword},
@@ -46,6 +46,21 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         Keyword::Expose => expose(exec, command).await,
         Keyword::Volume => volume(exec, command).await,
         Keyword::Label => label(exec, command).await,
+        Keyword::Shell => {
+            let words = command.exec.clone().filter(|words| !words.is_empty());
+            let words =
+                words.ok_or_else(|| error::arguments(Keyword::Shell, "[\"program\", …]"))?;
+            let extra = &mut exec.state.config.config.extra;
+            extra.insert("Shell".to_owned(), json!(words));
+            exec.state.shell = words;
+            Ok(())
+        }
+        Keyword::Stopsignal => {
+            let signal = one_word(exec, command, "<signal>").await?;
+            let extra = &mut exec.state.config.config.extra;
+            extra.insert("StopSignal".to_owned(), json!(signal));
+            Ok(())
+        }
         other => Err(error::not_yet(other.text())),
     }
 }
@@ -119,7 +134,7 @@ async fn vector(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
     for word in &command.args {
         words.push(exec.expand_text(word, How::default()).await?);
     }
-    Ok(shell(&words.join(" ")))
+    Ok(exec.shell(&words.join(" ")))
 }
 
 async fn expose(exec: &mut Exec, command: &Command) -> Result<()> {

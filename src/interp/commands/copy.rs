@@ -1,6 +1,6 @@
 //! `COPY` of artifacts, and what both forms of `COPY` share (language specification, 4.3).
 
-use super::{copy_files, copy_host};
+use super::{add, copy_files, copy_host, documents};
 use crate::{
     diag::Diagnostic,
     graph::{
@@ -32,6 +32,12 @@ pub(crate) struct Options {
     pub if_exists: bool,
     /// Not `--symlink-no-follow`.
     pub follow: bool,
+    /// `--exclude`, in order.
+    pub exclude: Vec<String>,
+    /// `--parents`.
+    pub parents: bool,
+    /// Archives are unpacked: `ADD`.
+    pub unpack: bool,
     /// `--chown`, or who is in force.
     owner: Option<String>,
     /// `--chmod`.
@@ -70,28 +76,52 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     if let Some(owner) = &options.owner {
         exec.check_owner(owner, fs)?;
     }
-    let sources = sources(exec, source_words).await?;
+    let mut sources = Vec::new();
+    let mut documents = Vec::new();
+    for word in source_words {
+        match command.document(word) {
+            Some(document) => documents.push(document),
+            None => sources.push(source(exec, word).await?),
+        }
+    }
     let dest_written = exec.expand_text(dest_word, How::default()).await?;
-    let dest = destination(exec, &dest_written, sources.len() > 1);
+    let dest = destination(
+        exec,
+        &dest_written,
+        source_words.len() > 1 || options.parents,
+    );
     if exec.state.locally.is_some() {
         return copy_host::run(exec, command, sources, &dest, &dest_written, &options).await;
+    }
+    let mut items = Vec::new();
+    for document in documents {
+        let (from, path) = documents::source(exec, document).await?;
+        items.push(CopyItem {
+            wildcard: false,
+            unpack: false,
+            ..item(from, &path, &dest, &options)
+        });
+    }
+    if command.keyword == Keyword::Add {
+        items.extend(add::downloads(exec, command, &mut sources, &dest, &options).await?);
     }
     let artifacts = sources.iter().filter(|s| is_artifact(s)).count();
     if artifacts > 0 && artifacts < sources.len() {
         return Err(error::copy_mixed());
     }
-    let items = if artifacts > 0 {
-        let mut items = Vec::new();
+    if artifacts > 0 {
+        if !options.exclude.is_empty() {
+            return Err(error::exclude_of_artifacts());
+        }
         for source in sources {
             items.extend(artifact(exec, command, source, &dest, &options).await?);
         }
-        items
-    } else {
+    } else if !sources.is_empty() {
         if sources.iter().any(|s| !s.args.is_empty()) || command.flag("build-arg").is_some() {
             return Err(error::copy_args());
         }
-        copy_files::items(exec, sources, &dest, &options)?
-    };
+        items.extend(copy_files::items(exec, sources, &dest, &options)?);
+    }
     if items.is_empty() {
         return Ok(());
     }
@@ -133,6 +163,12 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
         }
         None => None,
     };
+    let mut exclude = Vec::new();
+    for flag in command.flags_named("exclude") {
+        if let Some(word) = &flag.value {
+            exclude.push(exec.expand_text(word, How::default()).await?);
+        }
+    }
     let owner = match chown {
         Some(owner) => Some(owner),
         None if has("keep-own") => None,
@@ -143,6 +179,9 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
         dir: has("dir"),
         if_exists: has("if-exists"),
         follow: !has("symlink-no-follow"),
+        exclude,
+        parents: has("parents"),
+        unpack: command.keyword == Keyword::Add,
         owner,
         mode,
         keep_times: has("keep-ts"),
@@ -150,25 +189,21 @@ async fn options(exec: &mut Exec, command: &Command) -> Result<Options> {
     })
 }
 
-async fn sources(exec: &mut Exec, words: &[Word]) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for word in words {
-        let place = exec.place(word);
-        let (reference, args) = match in_parens(word) {
-            Some(parts) => {
-                let mut parts = parts.map_err(|e| e.at(&place))?;
-                let reference = parts.remove(0);
-                (reference, parts)
-            }
-            None => (word.clone(), Vec::new()),
-        };
-        sources.push(Source {
-            value: exec.expand(&reference, REFERENCE).await?,
-            word: word.clone(),
-            args,
-        });
-    }
-    Ok(sources)
+async fn source(exec: &mut Exec, word: &Word) -> Result<Source> {
+    let place = exec.place(word);
+    let (reference, args) = match in_parens(word) {
+        Some(parts) => {
+            let mut parts = parts.map_err(|e| e.at(&place))?;
+            let reference = parts.remove(0);
+            (reference, parts)
+        }
+        None => (word.clone(), Vec::new()),
+    };
+    Ok(Source {
+        value: exec.expand(&reference, REFERENCE).await?,
+        word: word.clone(),
+        args,
+    })
 }
 
 pub(super) fn is_artifact(source: &Source) -> bool {
@@ -235,18 +270,32 @@ pub(super) async fn artifact(
     let path = crate::interp::state::absolute("/", &artifact.path);
     let path = path.trim_end_matches('/');
     let path = if path.is_empty() { "/" } else { path };
+    let (dest, directory) = match path.rsplit_once('/').filter(|_| options.parents) {
+        Some((parents, _)) if host::is_pattern(parents) => {
+            return Err(error::parents_of_pattern(text).at(&place));
+        }
+        Some((parents, name)) if !name.is_empty() => {
+            let dest = format!("{}{parents}/", dest.trim_end_matches('/'));
+            (dest, true)
+        }
+        _ => (dest.to_owned(), false),
+    };
     let mut items = Vec::new();
     for (target, reached) in started {
         let Some((entry, edge)) = reached else {
             let by = exec.undecided_by;
             let why = format!("whether `{text}` is needed again is decided by a condition");
             let from = exec.push(StepOp::Undecided { by, why });
-            items.push(item(from, &artifact.path, dest, options));
+            items.push(item(from, &artifact.path, &dest, options));
             continue;
         };
         let finished = exec.finished(&entry, edge).await?;
         match finished.state.artifacts {
-            Some(from) => items.push(item(from, path, dest, options)),
+            Some(from) => {
+                let item = item(from, path, &dest, options);
+                let contents = item.contents && !directory;
+                items.push(CopyItem { contents, ..item });
+            }
             None if options.if_exists => {}
             None => {
                 let target = target.to_string();
@@ -273,5 +322,6 @@ pub(crate) fn item(
         wildcard: host::is_pattern(source),
         if_exists: options.if_exists,
         follow: options.follow,
+        unpack: options.unpack,
     }
 }

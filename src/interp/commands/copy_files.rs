@@ -1,6 +1,9 @@
 //! `COPY` of files of the host: what is missing, hidden or outside is found before anything runs.
 
-use super::copy::{Options, Source, item};
+use super::{
+    copy::{Options, Source, item},
+    copy_select::select,
+};
 use crate::{
     graph::{
         plan::{Context, CopyItem, StepOp},
@@ -24,6 +27,7 @@ pub(crate) fn items(
     let ignore = exec.home.ignore()?;
     let mut include = Vec::new();
     let mut everything = false;
+    let mut exclude = ignore.patterns.clone();
     let mut wanted = Vec::new();
     for source in sources {
         let place = exec.place(&source.word);
@@ -36,17 +40,20 @@ pub(crate) fn items(
                 ),
             });
             everything = true;
-            wanted.push("/".to_owned());
+            wanted.push(("/".to_owned(), String::new(), false));
             continue;
         };
         let text = text.replace("\\+", "+");
-        let found = find(exec, &text, &ignore, options).map_err(|e| e.at(&place))?;
-        let Some((path, includes)) = found else {
-            continue;
-        };
-        everything |= path.is_empty();
-        include.extend(includes);
-        wanted.push(format!("/{path}"));
+        let selected = select(exec, &text, options, &mut exclude).map_err(|e| e.at(&place))?;
+        for one in selected {
+            let found = find(exec, &one.path, &ignore, options).map_err(|e| e.at(&place))?;
+            let Some((path, includes)) = found else {
+                continue;
+            };
+            everything |= path.is_empty();
+            include.extend(includes);
+            wanted.push((format!("/{path}"), one.parents, one.whole));
+        }
     }
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -58,14 +65,22 @@ pub(crate) fn items(
     let context = Context {
         dir: exec.home.dir.clone(),
         include,
-        exclude: ignore.patterns.clone(),
+        exclude,
         round: exec.session.round(),
         after: None,
     };
     let from = exec.push_named(StepOp::Context(context), "context".to_owned());
     Ok(wanted
         .iter()
-        .map(|path| item(from, path, dest, options))
+        .map(|(path, parents, whole)| {
+            let dest = match parents.as_str() {
+                "" => dest.to_owned(),
+                parents => format!("{}/{parents}", dest.trim_end_matches('/')),
+            };
+            let item = item(from, path, &dest, options);
+            let contents = item.contents && !whole;
+            CopyItem { contents, ..item }
+        })
         .collect())
 }
 

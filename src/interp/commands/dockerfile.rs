@@ -272,6 +272,7 @@ impl Given<'_> {
             contents: true,
             if_exists: false,
             follow: true,
+            unpack: false,
         };
         let copy = CopyFiles {
             on,

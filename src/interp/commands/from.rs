@@ -17,7 +17,10 @@ use crate::{
         value::Value,
     },
     oci::{ImageConfig, ImageRef},
-    syntax::ast::{Command, Word},
+    syntax::{
+        ast::{Command, Word},
+        dialect::Feature,
+    },
 };
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -101,6 +104,9 @@ async fn from_image(exec: &mut Exec, text: &str, word: &Word) -> Result<()> {
     let known = config.is_some();
     let config = config.unwrap_or_else(|| ImageConfig::scratch(&platform));
     exec.state.become_image(fs, config);
+    if exec.has(Feature::Extended) {
+        exec.state.shell_of_image();
+    }
     exec.state.env_unknown = (!known).then_some(fs);
     Ok(())
 }

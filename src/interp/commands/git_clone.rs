@@ -64,6 +64,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         wildcard: false,
         if_exists: false,
         follow: true,
+        unpack: false,
     };
     let copy = CopyFiles {
         on,

@@ -10,7 +10,6 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::shell,
         probe::{Answer, Captured},
     },
     syntax::{
@@ -53,9 +52,12 @@ async fn above(exec: &Exec) -> Result<()> {
 pub(crate) async fn run_command(exec: &mut Exec, command: &Command) -> Result<()> {
     refuse_options(exec, command, &["no-cache", "raw-output"])?;
     let raw_output = exec.switch(command, "raw-output").await?;
+    if super::documents::script(command).is_some() {
+        return Err(error::script_on_host());
+    }
     let args = match &command.exec {
         Some(words) => words.clone(),
-        None => shell(&command.shell_text()),
+        None => exec.shell(&command.shell_text()),
     };
     if command.args.is_empty() && command.exec.as_ref().is_none_or(Vec::is_empty) {
         return Err(error::arguments(Keyword::Run, "<command>"));

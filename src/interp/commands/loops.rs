@@ -6,7 +6,6 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::shell,
         posix,
         probe::Answer,
         value::Value,
@@ -75,10 +74,10 @@ impl Exec {
         }
         let script = format!("echo {words}");
         let (step, answer) = if locally {
-            self.on_host(shell(&script), Keep::Output).await?
+            self.on_host(self.shell(&script), Keep::Output).await?
         } else {
             let options = self.run_options(opener).await?;
-            let mut run = self.run_step(on, shell(&script), Keep::Output);
+            let mut run = self.run_step(on, self.shell(&script), Keep::Output);
             self.apply(&options, &mut run).await?;
             let step = self.push_run(run, &options).await?;
             (step, self.session.probe.output(step).await?)

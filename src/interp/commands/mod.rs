@@ -1,5 +1,6 @@
 //! One file for each command, or for a small family of them.
 
+pub(crate) mod add;
 pub(crate) mod arg;
 pub(crate) mod attempt;
 pub(crate) mod bind;
@@ -9,7 +10,9 @@ pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod copy_files;
 pub(crate) mod copy_host;
+pub(crate) mod copy_select;
 pub(crate) mod dockerfile;
+pub(crate) mod documents;
 pub(crate) mod from;
 pub(crate) mod function;
 pub(crate) mod git_clone;

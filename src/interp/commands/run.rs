@@ -1,5 +1,6 @@
 //! `RUN` (language specification, 4.2).
 
+use super::documents;
 use crate::{
     graph::{
         ledger::{OutputKind, PushCommand},
@@ -8,7 +9,7 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::{How, shell},
+        expand::How,
         value::UNDECIDED,
         with_docker,
     },
@@ -43,6 +44,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         exec.keep
     };
     let mut run = exec.run_step(on, args, keep);
+    documents::lend(exec, command, &mut run);
     run.no_cache = push;
     if !push {
         exec.apply(&options, &mut run).await?;
@@ -106,8 +108,11 @@ pub(crate) async fn arguments(exec: &mut Exec, command: &Command) -> Result<Vec<
     if words.is_empty() {
         return Err(error::arguments(Keyword::Run, "<command>"));
     }
-    Ok(match &command.exec {
-        Some(words) => words.clone(),
-        None => shell(&command.shell_text()),
+    if let Some(words) = &command.exec {
+        return Ok(words.clone());
+    }
+    Ok(match documents::script(command) {
+        Some(script) => documents::program(script),
+        None => exec.shell(&command.shell_text()),
     })
 }

@@ -179,6 +179,7 @@ fn item(from: StepId, source: &str, dest: &str, glob: bool, options: &Options) -
         wildcard: glob,
         if_exists: options.if_exists,
         follow: options.follow,
+        unpack: false,
     }
 }
 

@@ -7,6 +7,7 @@ mod blocks;
 mod config;
 mod copy;
 mod dockerfile;
+mod extended;
 mod files;
 mod from;
 mod general;
@@ -21,8 +22,8 @@ mod wildcards;
 mod with_docker;
 
 pub(crate) use self::{
-    blocks::*, config::*, copy::*, dockerfile::*, files::*, from::*, general::*, locally::*,
-    manual::*, options::*, references::*, run::*, save::*, variables::*, wildcards::*,
+    blocks::*, config::*, copy::*, dockerfile::*, extended::*, files::*, from::*, general::*,
+    locally::*, manual::*, options::*, references::*, run::*, save::*, variables::*, wildcards::*,
     with_docker::*,
 };
 

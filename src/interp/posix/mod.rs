@@ -17,7 +17,7 @@ mod vars;
 
 use self::lexer::{Command, Link, Word};
 use self::vars::Variable;
-use super::{exec::Exec, value::Value};
+use super::{exec::Exec, state::default_shell, value::Value};
 use crate::syntax::ast::Command as Statement;
 
 /// What a variable is when the shell starts.
@@ -70,7 +70,8 @@ impl Exec {
         // A secret hides a variable, a mount or a privilege has to be allowed.
         let mut flags = statement.flags.iter();
         let mut env = self.state.env.iter();
-        flags.all(|flag| matches!(flag.name, "no-cache" | "sep"))
+        self.state.shell == default_shell()
+            && flags.all(|flag| matches!(flag.name, "no-cache" | "sep"))
             && !env.any(|(name, _)| vars::changes_the_shell(name))
     }
 

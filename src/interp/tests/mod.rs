@@ -6,6 +6,7 @@ mod blocks;
 mod caches;
 mod copying;
 mod dockerfile;
+mod extended;
 mod functions;
 mod locally;
 mod options;

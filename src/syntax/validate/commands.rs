@@ -50,6 +50,11 @@ pub(super) fn check(command: &Command, problems: &mut Problems) {
                 problems.push(word.span, problem::takes_no_arguments(command.keyword));
             }
         }
+        Keyword::Add => count(words > 1, problems),
+        Keyword::Stopsignal => count(words == 1, problems),
+        Keyword::Shell if command.exec.as_ref().is_none_or(Vec::is_empty) => {
+            problems.push(command.span, problem::shell_form());
+        }
         Keyword::Cmd | Keyword::Entrypoint => quotes(command, problems),
         Keyword::Healthcheck => healthcheck(command, problems),
         Keyword::Expose => {

@@ -21,10 +21,11 @@ pub(super) fn check(view: &View<'_>, command: &Command, problems: &mut Problems)
             problems,
         );
     }
-    if matches!(
+    let extended = matches!(
         command.keyword,
-        Keyword::Add | Keyword::Shell | Keyword::Stopsignal | Keyword::Onbuild
-    ) {
+        Keyword::Add | Keyword::Shell | Keyword::Stopsignal
+    );
+    if command.keyword == Keyword::Onbuild || extended && !view.has(Feature::Extended) {
         let problem = problem::unsupported_command(command.keyword);
         problems.push(command.keyword_span, problem);
     }
