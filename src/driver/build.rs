@@ -17,7 +17,9 @@ use crate::{
     git::{Remotes, RemotesRequest},
     graph::{
         Ledger, Plan,
-        ledger::{ArtifactOutput, Only, Output, OutputKind, OutputMode, Settled, Verdict, WaitId},
+        ledger::{
+            ArtifactOutput, Chain, Only, Output, OutputKind, OutputMode, Settled, Verdict, WaitId,
+        },
         plan::{CopyFiles, CopyItem, Step, StepOp},
     },
     interp::{self, Interpreted, probe::Probe},
@@ -483,7 +485,7 @@ fn asked_artifact(
     };
     Ok(Some(Settled {
         output,
-        chain: Vec::new(),
+        chain: Chain::default(),
         local,
         push: None,
     }))

@@ -12,7 +12,7 @@ use crate::{
     graph::{
         Ledger,
         ledger::{
-            ArtifactOutput, ImageOutput, Output, OutputKind, Reason, Settled, Verdict, Visit,
+            ArtifactOutput, Chain, ImageOutput, Output, OutputKind, Reason, Settled, Verdict, Visit,
         },
         plan::StepId,
     },
@@ -116,7 +116,7 @@ impl Delivery {
         for output in saved {
             let settled = Settled {
                 output,
-                chain: Vec::new(),
+                chain: Chain::default(),
                 local: Verdict::Counts,
                 push: None,
             };

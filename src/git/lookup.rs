@@ -85,7 +85,7 @@ impl Lookup {
                 captures.expand(template, &mut text);
                 // The template may have taken the slash that ended the match.
                 Url::parse(&text).map_err(|_| GitError::Url {
-                    url: super::scrubbed(&text),
+                    url: super::concealed(&text),
                 })?
             }
             None => {
@@ -105,7 +105,7 @@ impl Lookup {
     /// The repository of a URL as it is written behind `GIT CLONE`.
     pub async fn url(&self, text: &str) -> Result<Found, GitError> {
         let unclear = || GitError::Url {
-            url: super::scrubbed(text),
+            url: super::concealed(text),
         };
         let written = Url::parse(text).map_err(|_| unclear())?;
         // A build file must not look into other directories of this machine.

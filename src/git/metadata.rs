@@ -56,7 +56,9 @@ async fn read(dir: &Path, without: &[&str]) -> Metadata {
         return Metadata::default();
     };
     let format = "--format=%H%x00%h%x00%ct%x00%at%x00%an%x00%ae%x00%B";
-    let log = ["log", "-1", "--abbrev=8", format];
+    // Without the last, a user's setting would put the signature's text in front, and the repository's would say which
+    // program looks at it.
+    let log = ["log", "-1", "--abbrev=8", format, "--no-show-signature"];
     let branch = ["rev-parse", "--abbrev-ref", "HEAD"];
     let origin = ["config", "remote.origin.url"];
     let tag = ["describe", "--exact-match", "--tags"];

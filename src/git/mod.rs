@@ -22,4 +22,5 @@ pub use error::GitError;
 pub use metadata::{Metadata, is_installed, metadata};
 pub use remotes::{Named, Remotes, RemotesRequest};
 pub use settings::{Settings, Site};
+use url::concealed;
 pub use url::{repository, scrubbed};

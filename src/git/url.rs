@@ -264,9 +264,36 @@ pub fn scrubbed(url: &str) -> String {
     }
 }
 
+/// A text that is no URL, for an error: whatever may be a login in it is masked, wherever it ends.
+pub fn concealed(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    match rest.rsplit_once('@') {
+        Some((login, host)) if login != "git" => format!("{scheme}xxxxx@{host}"),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_in_what_is_no_url_is_not_shown() {
+        for text in [
+            "https://user:pa/ss@host/o",
+            "https://TOKEN@host",
+            "user:pw@host",
+        ] {
+            let shown = concealed(text);
+            assert!(shown.contains("xxxxx@host"), "{shown}");
+            assert!(!shown.contains("ss@") && !shown.contains("TOKEN") && !shown.contains("pw"));
+        }
+        assert_eq!(concealed("git@host"), "git@host");
+        assert_eq!(concealed("host/x"), "host/x");
+    }
 
     #[test]
     fn urls_of_all_forms_name_one_repository() {

@@ -219,12 +219,36 @@ pub enum Only {
 pub struct Settled {
     /// The entry.
     pub output: Output,
-    /// The best way to its target, from the root down.
-    pub chain: Vec<Link>,
+    /// The best way to its target.
+    pub chain: Chain,
     /// Whether it is written to this machine: loaded, saved, or executed in the case of `RUN --push`.
     pub local: Verdict,
     /// Whether it is pushed; none where it is not marked for pushing.
     pub push: Option<Verdict>,
+}
+
+/// The way to a target. What all outputs share is there once: ten thousand targets in a row would else have fifty million
+/// links.
+#[derive(Debug, Clone, Default)]
+pub struct Chain {
+    /// All links, and for each visit the last one of its way.
+    shared: Arc<(Vec<Link>, Vec<Option<usize>>)>,
+    visit: Option<VisitId>,
+}
+
+impl Chain {
+    /// The links, from the root down.
+    pub fn links(&self) -> Vec<&Link> {
+        let (links, last) = &*self.shared;
+        let mut way = Vec::new();
+        let mut at = self.visit;
+        while let Some(index) = at.and_then(|visit| *last.get(visit.0 as usize)?) {
+            way.push(&links[index]);
+            at = links[index].from;
+        }
+        way.reverse();
+        way
+    }
 }
 
 /// Visits, links and outputs of one build.
@@ -304,7 +328,7 @@ impl Ledger {
         let ways = Ways::find(&entries);
         let count = u32::try_from(entries.visits.len()).expect("fewer than 2^32 visits");
         let mut visits: Vec<VisitId> = (0..count).map(VisitId).collect();
-        visits.sort_by_key(|visit| ways.best(*visit).order);
+        visits.sort_by_key(|visit| ways.order(*visit));
         visits
     }
 
@@ -325,6 +349,8 @@ impl Ledger {
     fn settle_all(&self, mode: OutputMode) -> Vec<(WaitId, Settled)> {
         let entries = self.lock().clone();
         let ways = Ways::find(&entries);
+        let last = ways.last.iter().map(|last| last.map(|last| last.link));
+        let shared = Arc::new((entries.links.clone(), last.collect()));
         let mut settled = Vec::with_capacity(entries.outputs.len());
         for (output, block) in entries.outputs.iter().zip(&entries.output_blocks) {
             let way = ways.best(output.owner);
@@ -337,11 +363,13 @@ impl Ledger {
                 (Verdict::Counts, Some(step)) => Verdict::Undecided(step),
                 (verdict, _) => verdict,
             };
-            let is_root = matches!(way.links.as_slice(), [link] if link.kind == LinkKind::Root);
-            let (local, push) = judge(output, &reached, is_root, mode);
+            let (local, push) = judge(output, &reached, way.is_root, mode);
             let entry = Settled {
                 output: output.clone(),
-                chain: way.links,
+                chain: Chain {
+                    shared: Arc::clone(&shared),
+                    visit: Some(output.owner),
+                },
                 local,
                 push,
             };
@@ -451,7 +479,8 @@ struct Last {
 type Rank = (bool, bool);
 
 struct Way {
-    links: Vec<Link>,
+    /// Whether it is the root itself.
+    is_root: bool,
     broken: Option<LinkKind>,
     undecided: Option<StepId>,
     block: WaitId,
@@ -508,27 +537,37 @@ impl<'a> Ways<'a> {
         Self { entries, last }
     }
 
+    /// Where a visit stands in the walk from the root.
+    fn order(&self, visit: VisitId) -> usize {
+        self.last[visit.0 as usize].map_or(usize::MAX, |last| last.order)
+    }
+
     fn best(&self, visit: VisitId) -> Way {
-        let mut indexes = Vec::new();
+        let mut way = Way {
+            broken: None,
+            undecided: None,
+            block: WaitId::default(),
+            order: self.order(visit),
+            is_root: false,
+        };
         let mut at = Some(visit);
+        let mut length = 0;
+        // From the end: of several things of one kind the one nearest to the root counts, of blocks the innermost.
         while let Some(last) = at.and_then(|at| self.last[at.0 as usize]) {
-            indexes.push(last.link);
-            at = self.entries.links[last.link].from;
+            let link = &self.entries.links[last.link];
+            if !link.kind.keeps() {
+                way.broken = Some(link.kind);
+            }
+            way.undecided = link.undecided_by.or(way.undecided);
+            way.block = self.entries.link_blocks[last.link].inside(way.block);
+            way.is_root = length == 0 && link.kind == LinkKind::Root;
+            length += 1;
+            at = link.from;
         }
-        indexes.reverse();
-        let links = || indexes.iter().map(|index| &self.entries.links[*index]);
-        let blocks = indexes.iter().map(|index| self.entries.link_blocks[*index]);
-        // A visit without any link was started ahead of a statement that never ran.
-        let unlinked = indexes.is_empty().then_some(LinkKind::From);
-        Way {
-            broken: links()
-                .map(|link| link.kind)
-                .find(|kind| !kind.keeps())
-                .or(unlinked),
-            undecided: links().find_map(|link| link.undecided_by),
-            block: blocks.fold(WaitId::default(), WaitId::inside),
-            order: self.last[visit.0 as usize].map_or(usize::MAX, |last| last.order),
-            links: links().cloned().collect(),
+        if length == 0 {
+            // A visit without any link was started ahead of a statement that never ran.
+            way.broken = Some(LinkKind::From);
         }
+        way
     }
 }

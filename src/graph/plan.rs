@@ -7,6 +7,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, RwLock},
+    time::SystemTime,
 };
 
 use crate::{
@@ -252,6 +253,8 @@ pub struct WriteBack {
     pub dir: PathBuf,
     /// What was in it before, relative to it.
     pub known: Arc<[PathBuf]>,
+    /// When that was. What is younger was changed by somebody else meanwhile.
+    pub since: SystemTime,
 }
 
 /// A variable whose value is a secret's. The value is in no step: a step knows only the name.
@@ -314,6 +317,8 @@ pub enum MountKind {
         dir: PathBuf,
         /// What was in it before, relative to it.
         known: Arc<[PathBuf]>,
+        /// When that was.
+        since: SystemTime,
     },
     /// Files of another step; what is written to them is lost.
     Files {

@@ -93,7 +93,11 @@ impl<'a> Reader<'a> {
         let at = Location::new(self.file, Span::new(start, self.at));
         self.blanks();
         if self.peek() != Some('=') {
-            return Err(self.error(start, &format!("expected `=` behind `{name}`")));
+            // Not with the text: it may be the second line of a secret.
+            return Err(self.error(
+                start,
+                "expected `=` behind the name; a value of several lines needs quotes",
+            ));
         }
         self.at += 1;
         self.blanks();
@@ -238,7 +242,7 @@ mod tests {
                 "A=1\n=hunter2",
                 ".env:2:1: expected a name at the start of the line",
             ),
-            ("TOKEN hunter2", ".env:1:1: expected `=` behind `TOKEN`"),
+            ("TOKEN hunter2", ".env:1:1: expected `=` behind the name"),
             (
                 "TOKEN='hunter2",
                 ".env:1:7: the quote of `TOKEN` is not closed",

@@ -1,19 +1,21 @@
 //! Expansion: from the words of a statement to values, at the moment when the statement runs (language specification,
 //! 1.13).
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use futures_util::future::BoxFuture;
 
 use super::{
     error::{self, Result},
     exec::Exec,
-    probe::Answer,
+    probe::{Answer, Captured},
     value::Value,
 };
 use crate::{
     base::shell_pattern::{Pattern, Side},
     graph::{
         StepId,
-        plan::{Keep, Network, Run, StepOp},
+        plan::{Access, Keep, Mount, MountKind, Network, Run, StepOp},
     },
     syntax::{
         ast::Word,
@@ -248,7 +250,11 @@ impl Exec {
                 .await?
         } else {
             let step = self.output_step(text)?;
-            (step, self.session.probe.output(step).await?)
+            let answer = self.session.probe.output(step).await?;
+            match &answer {
+                Answer::Known(captured) if captured.status != 0 => self.output_again(step).await?,
+                _ => (step, answer),
+            }
         };
         match answer {
             Answer::Undecided => Ok(Value::Undecided(step)),
@@ -265,6 +271,32 @@ impl Exec {
                 &captured.stdout,
             )),
         }
+    }
+
+    /// Runs a step that failed once more. To an engine it has succeeded, so that its result may be that of an earlier
+    /// build, and a failure that has passed must not stay. The secret, which nobody has, makes it a step of its own.
+    async fn output_again(&mut self, failed: StepId) -> Result<(StepId, Answer<Captured>)> {
+        let planned = self.session.plan.step(failed);
+        let mut op = planned.op.clone();
+        if let StepOp::Run(run) = &mut op {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |now| now.as_nanos());
+            run.mounts.push(Mount {
+                target: "/run/secrets/bld-again".to_owned(),
+                kind: MountKind::Secret {
+                    id: format!("bld-again-{}-{now}", std::process::id()),
+                    access: Access {
+                        uid: 0,
+                        gid: 0,
+                        mode: 0o400,
+                    },
+                    optional: true,
+                },
+                read_only: true,
+            });
+        }
+        let step = self.push_named(op, planned.label.text.clone());
+        Ok((step, self.session.probe.output(step).await?))
     }
 
     /// A step whose output is asked for.

@@ -167,6 +167,7 @@ impl State {
         self.user.clone_from(&other.user);
         self.current = other.outside().clone();
         self.hosts.clone_from(&other.hosts);
+        self.shell.clone_from(&other.shell);
         self.cmd_set = false;
         self.caches.clear();
         self.locally = None;

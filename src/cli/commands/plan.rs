@@ -231,7 +231,8 @@ fn names(output: &Settled) -> Vec<String> {
 fn chain(planned: &Planned, output: &Settled) -> String {
     let links: Vec<String> = output
         .chain
-        .iter()
+        .links()
+        .into_iter()
         .map(|link| {
             let target = &planned.visits[link.to.0 as usize].target;
             format!("{} {target}", link.kind.text())
@@ -329,7 +330,8 @@ fn step_kind(op: &StepOp) -> &'static str {
 fn output_json(planned: &Planned, output: &Settled) -> Value {
     let chain: Vec<Value> = output
         .chain
-        .iter()
+        .links()
+        .into_iter()
         .map(|link| {
             json!({
                 "by": link.kind.text(),

@@ -104,7 +104,21 @@ pub async fn fingerprint(request: &BuildRequest) -> Result<(Digest, String), Fai
                 problem.at.clone_from(&label.at);
                 cannot(problem)
             })?;
-            facts.insert(format!("{} {files}", label.target));
+            // The text tells two trees of one target apart: `GIT CLONE a /a` and `GIT CLONE b /b`.
+            facts.insert(format!("{} {} {files}", label.target, label.text));
+        }
+        for (_, step) in steps.iter() {
+            let StepOp::Files(files) = &step.op else {
+                continue;
+            };
+            let (target, text) = (&step.label.target, &step.label.text);
+            for file in files.iter() {
+                let digest = Digest::of(&file.data);
+                facts.insert(format!(
+                    "{target} {text} {} {:o} {digest}",
+                    file.path, file.mode
+                ));
+            }
         }
         Ok(facts)
     });

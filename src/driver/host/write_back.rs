@@ -10,7 +10,7 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use super::{Host, Telling};
@@ -46,7 +46,7 @@ impl Host {
             exported.map_err(|e| self.failed(e))?;
         }
         telling.state(StepState::Started);
-        take_over(&top, &work.dir, &work.known).map_err(failed)?;
+        take_over(&top, &work.dir, &work.known, work.since).map_err(failed)?;
         telling.state(StepState::Done {
             took: began.elapsed(),
         });
@@ -56,8 +56,10 @@ impl Host {
 
 /// Makes `to` what `from` is. Of what is only in `to`, that is removed which is `known`: the command had it and removed
 /// it. Everything else came meanwhile and is somebody else's.
-fn take_over(from: &Path, to: &Path, known: &[PathBuf]) -> io::Result<()> {
+fn take_over(from: &Path, to: &Path, known: &[PathBuf], since: SystemTime) -> io::Result<()> {
     let mut left = BTreeSet::new();
+    // A directory that nobody may write to is filled before it becomes one.
+    let mut modes = Vec::new();
     let mut open = vec![PathBuf::new()];
     while let Some(below) = open.pop() {
         for entry in fs::read_dir(from.join(&below))? {
@@ -66,8 +68,11 @@ fn take_over(from: &Path, to: &Path, known: &[PathBuf]) -> io::Result<()> {
             let (source, dest) = (entry.path(), to.join(&path));
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                directory(&source, &dest)?;
-                open.push(path.clone());
+                if directory(&source, &dest, since, &mut modes)? {
+                    open.push(path.clone());
+                }
+            } else if changed_since(&dest, since) {
+                // Somebody's work of the last minutes counts more than what the command had of it.
             } else if kind.is_symlink() {
                 link(&source, &dest)?;
             } else if kind.is_file() {
@@ -75,6 +80,9 @@ fn take_over(from: &Path, to: &Path, known: &[PathBuf]) -> io::Result<()> {
             }
             left.insert(path);
         }
+    }
+    for (path, mode) in modes.into_iter().rev() {
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
     // What is in a directory goes before it does.
     let gone: BTreeSet<&PathBuf> = known.iter().filter(|path| !left.contains(*path)).collect();
@@ -84,7 +92,7 @@ fn take_over(from: &Path, to: &Path, known: &[PathBuf]) -> io::Result<()> {
         let Some(parent) = dest.parent() else {
             continue;
         };
-        if !real_directories(to, parent) {
+        if !real_directories(to, parent) || changed_since(&dest, since) {
             continue;
         }
         let removed = match fs::symlink_metadata(&dest) {
@@ -113,21 +121,51 @@ fn real_directories(top: &Path, path: &Path) -> bool {
     })
 }
 
-fn directory(source: &Path, dest: &Path) -> io::Result<()> {
+/// Whether a file or link was written after the command had been given the directory.
+fn changed_since(dest: &Path, since: SystemTime) -> bool {
+    fs::symlink_metadata(dest)
+        .is_ok_and(|meta| !meta.is_dir() && meta.modified().is_ok_and(|modified| modified > since))
+}
+
+/// Makes a directory, and says whether there is one now: not where somebody has put something else there meanwhile.
+fn directory(
+    source: &Path,
+    dest: &Path,
+    since: SystemTime,
+    modes: &mut Vec<(PathBuf, u32)>,
+) -> io::Result<bool> {
     let mode = mode_of(source)?;
-    match fs::symlink_metadata(dest) {
-        Ok(meta) if meta.is_dir() => {
-            if meta.permissions().mode() & 0o777 == mode {
-                return Ok(());
-            }
-        }
-        Ok(_) => {
+    let there = fs::symlink_metadata(dest).ok();
+    if changed_since(dest, since) {
+        return Ok(false);
+    }
+    let old = match &there {
+        Some(meta) if meta.is_dir() => Some(meta.permissions().mode()),
+        Some(_) => {
             fs::remove_file(dest)?;
             fs::create_dir(dest)?;
+            None
         }
-        Err(_) => fs::create_dir(dest)?,
+        None => {
+            fs::create_dir(dest)?;
+            None
+        }
+    };
+    let wanted = match old {
+        Some(old) if as_sent(old) == mode => old & 0o7777,
+        Some(old) => mode | (old & 0o7022),
+        None => mode,
+    };
+    if old.map(|old| old & 0o7777) != Some(wanted) || wanted & 0o700 != 0o700 {
+        modes.push((dest.to_owned(), wanted));
+        fs::set_permissions(dest, Permissions::from_mode(wanted | 0o700))?;
     }
-    fs::set_permissions(dest, Permissions::from_mode(mode))
+    Ok(true)
+}
+
+/// What of a file's mode a command gets to see: what all contexts are masked with is not a change of its own.
+fn as_sent(mode: u32) -> u32 {
+    mode & 0o777 & !0o022
 }
 
 fn link(source: &Path, dest: &Path) -> io::Result<()> {
@@ -143,8 +181,9 @@ fn file(source: &Path, dest: &Path) -> io::Result<()> {
     let mode = mode_of(source)?;
     let there = fs::symlink_metadata(dest);
     if there.as_ref().is_ok_and(fs::Metadata::is_file) && same(source, dest)? {
-        if there?.permissions().mode() & 0o777 != mode {
-            fs::set_permissions(dest, Permissions::from_mode(mode))?;
+        let old = there?.permissions().mode();
+        if as_sent(old) != mode {
+            fs::set_permissions(dest, Permissions::from_mode(mode | (old & 0o022)))?;
         }
         return Ok(());
     }
@@ -231,7 +270,7 @@ mod tests {
             .modified()
             .unwrap();
         let all = known(&["same", "changed", "gone", "d", "d/gone", "e", "e/x"]);
-        take_over(left.path(), host.path(), &all).unwrap();
+        take_over(left.path(), host.path(), &all, SystemTime::now()).unwrap();
         let read = |name: &str| fs::read_to_string(host.path().join(name)).ok();
         assert_eq!(read("changed").as_deref(), Some("2"));
         assert_eq!(read("new/file").as_deref(), Some("3"));
@@ -247,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_else_changed_meanwhile_stays() {
+        let since = SystemTime::now() - std::time::Duration::from_secs(60);
+        let host = tree(&[("edited", "mine"), ("kept", "mine")]);
+        let left = tree(&[("edited", "stale")]);
+        let all = known(&["edited", "kept"]);
+        take_over(left.path(), host.path(), &all, since).unwrap();
+        let read = |name: &str| fs::read_to_string(host.path().join(name)).unwrap();
+        assert_eq!(
+            (read("edited"), read("kept")),
+            ("mine".into(), "mine".into())
+        );
+    }
+
+    #[test]
     fn nothing_is_written_or_removed_through_a_link() {
         let outside = tree(&[("victim", "mine"), ("d/victim", "mine")]);
         let host = tree(&[("f", "1")]);
@@ -254,7 +307,7 @@ mod tests {
         symlink(outside.path().join("d"), host.path().join("dir")).unwrap();
         let left = tree(&[("link", "theirs"), ("dir/victim", "theirs")]);
         symlink("/etc", left.path().join("made")).unwrap();
-        take_over(left.path(), host.path(), &known(&["f"])).unwrap();
+        take_over(left.path(), host.path(), &known(&["f"]), SystemTime::now()).unwrap();
         for name in ["victim", "d/victim"] {
             assert_eq!(
                 fs::read_to_string(outside.path().join(name)).unwrap(),
@@ -273,7 +326,13 @@ mod tests {
         // A directory that became a link while the command ran leads nowhere, either.
         let host = tree(&[]);
         symlink(outside.path().join("d"), host.path().join("d")).unwrap();
-        take_over(tree(&[]).path(), host.path(), &known(&["d/victim"])).unwrap();
+        take_over(
+            tree(&[]).path(),
+            host.path(),
+            &known(&["d/victim"]),
+            SystemTime::now(),
+        )
+        .unwrap();
         assert!(outside.path().join("d/victim").exists());
     }
 
@@ -286,7 +345,7 @@ mod tests {
         };
         set("a", 0o755);
         set("b", 0o4711);
-        take_over(left.path(), host.path(), &[]).unwrap();
+        take_over(left.path(), host.path(), &[], SystemTime::now()).unwrap();
         let mode = |name: &str| {
             let meta = fs::metadata(host.path().join(name)).unwrap();
             meta.permissions().mode() & 0o7777

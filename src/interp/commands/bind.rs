@@ -6,6 +6,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use super::mount::MountText;
@@ -35,6 +36,7 @@ impl Exec {
             return Err(error::bind_relative(source));
         }
         let dir = fs::canonicalize(path).map_err(|e| error::bind_unreadable(source, &e))?;
+        let since = SystemTime::now();
         // Looked at before the engine reads it: what is not in this list was never seen by the command.
         let known = if text.read_only {
             Vec::new()
@@ -59,6 +61,7 @@ impl Exec {
             from,
             dir,
             known: known.into(),
+            since,
         })
     }
 
@@ -69,7 +72,10 @@ impl Exec {
             return Ok(());
         };
         for mount in &run.mounts {
-            let MountKind::Host { dir, known, .. } = &mount.kind else {
+            let MountKind::Host {
+                dir, known, since, ..
+            } = &mount.kind
+            else {
                 continue;
             };
             let work = WriteBack {
@@ -77,6 +83,7 @@ impl Exec {
                 target: mount.target.clone(),
                 dir: dir.clone(),
                 known: known.clone(),
+                since: *since,
             };
             let text = format!("write back to {}", dir.display());
             let back = self.push_named(StepOp::WriteBack(Box::new(work)), text);
@@ -86,7 +93,7 @@ impl Exec {
     }
 }
 
-/// Every path below a directory, relative to it. Links are not followed.
+/// Every file, link and directory below a directory, relative to it. Links are not followed.
 fn everything(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![PathBuf::new()];
@@ -94,10 +101,14 @@ fn everything(dir: &Path) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(dir.join(&below))? {
             let entry = entry?;
             let path = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
                 open.push(path.clone());
             }
-            found.push(path);
+            // Sockets and devices do not travel: that the command has not left them says nothing.
+            if kind.is_dir() || kind.is_file() || kind.is_symlink() {
+                found.push(path);
+            }
         }
     }
     Ok(found)

@@ -99,6 +99,16 @@ async fn flag(exec: &mut Exec, command: &Command, name: &str) -> Result<Option<S
 }
 
 impl Exec {
+    /// A file system with what is in the caches now: what follows may change them, and does not wait for a copy that it
+    /// knows nothing of.
+    pub async fn caches_now(&self, fs: StepId) -> Result<StepId> {
+        let with = self.with_caches(fs);
+        if with != fs && self.undecided_by.is_none() {
+            self.session.probe.executed(with).await?;
+        }
+        Ok(with)
+    }
+
     /// A file system with what is in the caches that persist.
     pub fn with_caches(&self, fs: StepId) -> StepId {
         let kept: Vec<&Mount> = self

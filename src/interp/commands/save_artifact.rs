@@ -96,7 +96,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             by: Some(by),
             why: "a path of this statement is not known before".to_owned(),
         }),
-        None => exec.with_caches(exec.state.pushed.unwrap_or(fs)),
+        None => exec.caches_now(exec.state.pushed.unwrap_or(fs)).await?,
     };
     let source = exec.state.path(&src);
     let source = if source == "/" {

@@ -50,7 +50,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         add_labels(exec);
     }
     let config = Arc::new(exec.state.config.clone());
-    let state = exec.with_caches(exec.state.pushed.unwrap_or(fs));
+    let state = exec.caches_now(exec.state.pushed.unwrap_or(fs)).await?;
     exec.state.last_image = Some(SavedImage {
         fs: state,
         config: Arc::clone(&config),

@@ -49,14 +49,6 @@ async fn flags_of_later_versions_are_refused_and_never_skipped() {
             "{error}"
         );
     }
-    for body in ["GIT CLONE x y"] {
-        let text = format!("VERSION 0.8\nFROM alpine\nt:\n  {body}\n");
-        let error = Case::new(&text).run("+t").await.error();
-        assert!(
-            error.contains("is not executed by this version of bld yet"),
-            "{error}"
-        );
-    }
 }
 
 #[tokio::test]

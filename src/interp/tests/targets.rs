@@ -115,7 +115,7 @@ async fn a_chain_of_ten_thousand_targets_needs_no_stack() {
     let settled = ran
         .ledger
         .settle(crate::graph::ledger::OutputMode::default());
-    assert_eq!(settled[0].chain.len(), 10_001);
+    assert_eq!(settled[0].chain.links().len(), 10_001);
 }
 
 #[tokio::test]

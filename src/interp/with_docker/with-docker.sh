@@ -21,6 +21,8 @@ set -eu
 
 # The command's environment. Setting a variable of the same name in this shell would change it.
 environment=$(export -p)
+# The daemon that is started here is meant, whatever the image says.
+unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
 given=/run/bld/with-docker
 own=/run/bld/docker
 log=$own/dockerd.log
@@ -306,6 +308,7 @@ run() {
     code=0
     (
         eval "$environment"
+        unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
         eval "$settings"
         exec "$@"
     ) || code=$?

@@ -19,7 +19,9 @@ pub fn merge(request: FileRequest, staging: &Staging) -> io::Result<Vec<FileRequ
         for entry in fs::read_dir(&request.source)? {
             let entry = entry?;
             let inside = dest.join(entry.file_name());
-            if entry.file_type()?.is_dir() && inside.is_dir() {
+            // A link to a directory is replaced, not followed: an earlier artifact may have brought it.
+            let there = fs::symlink_metadata(&inside).is_ok_and(|meta| meta.is_dir());
+            if entry.file_type()?.is_dir() && there {
                 let source = apart(&entry.path(), staging)?;
                 open.push(FileRequest {
                     source,
