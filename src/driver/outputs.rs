@@ -16,6 +16,7 @@ use crate::{
         },
         plan::StepId,
     },
+    interp::probe::HostImage,
     llb::{CopyFile, Edge, FileOp, State},
     oci::ImageRef,
     output::{
@@ -104,7 +105,8 @@ impl Delivery {
             self.write_files(&artifacts).await?;
         }
         if !images.is_empty() {
-            self.hand_over_images(&images, &requests).await?;
+            self.hand_over_images(&images, &requests, "SAVE IMAGE")
+                .await?;
         }
         self.tell_what_was_not_pushed(settled, &visits);
         Ok(())
@@ -133,6 +135,49 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    /// Puts images into the daemon's store at once: a command of this machine is about to use them.
+    pub async fn load(&self, images: Vec<HostImage>) -> Result<(), Failure> {
+        let output = |image: &HostImage| ImageOutput {
+            names: vec![image.name.to_string()],
+            state: image.state,
+            config: Arc::clone(&image.config),
+            platform: image.config.platform(),
+            platform_chosen: false,
+            push: false,
+            cache_hint: false,
+            cache_from: Vec::new(),
+            insecure: false,
+            no_manifest_list: false,
+        };
+        let outputs: Vec<ImageOutput> = images.iter().map(output).collect();
+        self.execute(outputs.iter().map(|output| output.state).collect())
+            .await?;
+        let requests: Vec<ImageRequest> = images
+            .into_iter()
+            .map(|image| ImageRequest {
+                target: image.target,
+                platform: image.config.platform(),
+                names: vec![image.name],
+                platform_chosen: false,
+                load: true,
+                push: false,
+                insecure: false,
+                no_manifest_list: false,
+                at: image.at,
+            })
+            .collect();
+        let images: Vec<Image<'_>> = outputs
+            .iter()
+            .zip(&requests)
+            .map(|(output, request)| Image {
+                output,
+                request: request.clone(),
+            })
+            .collect();
+        self.hand_over_images(&images, &requests, "WITH DOCKER --load")
+            .await
     }
 
     /// Everything is executed before anything is output.
@@ -225,13 +270,14 @@ impl Delivery {
         &self,
         images: &[Image<'_>],
         requests: &[ImageRequest],
+        statement: &str,
     ) -> Result<(), Failure> {
         let engine = self
             .connection
             .engine()
             .await
             .map_err(Failure::from_engine)?;
-        let needed_by = format!("`SAVE IMAGE` at {}", requests[0].at);
+        let needed_by = format!("`{statement}` at {}", requests[0].at);
         let store = engine
             .describe()
             .require(Capability::ImageStore, &needed_by);

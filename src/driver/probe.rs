@@ -18,7 +18,7 @@ use crate::{
         ledger::{Only, Output, OutputMode, Verdict, WaitId},
         plan::StepId,
     },
-    interp::probe::{Answer, BaseImage, Captured, Probe, SecretName, Work},
+    interp::probe::{Answer, BaseImage, Captured, HostImage, Probe, SecretName, Work},
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
     oci::{ImageConfig, ImageRef},
 };
@@ -127,6 +127,12 @@ impl Probe for Running {
         executed.map(|_| ()).map_err(|e| self.failed(e))
     }
 
+    async fn load(&self, images: Vec<HostImage>) -> Result<(), Box<Diagnostic>> {
+        let delivery = Arc::clone(&self.delivery);
+        let runtime = tokio::runtime::Handle::current();
+        apart(move || runtime.block_on(delivery.load(images))).await
+    }
+
     async fn base_image(
         &self,
         image: &ImageRef,
@@ -197,16 +203,21 @@ impl Probe for Running {
         }
         let delivery = Arc::clone(&self.delivery);
         let runtime = tokio::runtime::Handle::current();
-        // On a thread of its own: the compiler cannot prove that the streams inside may move between threads
-        // (rust-lang/rust#100013), and the end of a `WAIT` waits in any case.
-        let work = move || runtime.block_on(delivery.deliver(&settled, true));
-        let delivered = tokio::task::spawn_blocking(work).await;
-        let delivered = delivered.unwrap_or_else(|_| Err(Failure::canceled()));
-        delivered.map_err(|failure| {
-            let problem = failure.diagnostics.into_iter().next();
-            Box::new(problem.unwrap_or_else(|| engine_diagnostic(EngineError::Canceled)))
-        })
+        apart(move || runtime.block_on(delivery.deliver(&settled, true))).await
     }
+}
+
+/// Hands outputs over on a thread of its own: the compiler cannot prove that the streams inside may move between threads
+/// (rust-lang/rust#100013), and whoever asks for it waits in any case.
+async fn apart(
+    work: impl FnOnce() -> Result<(), Failure> + Send + 'static,
+) -> Result<(), Box<Diagnostic>> {
+    let delivered = tokio::task::spawn_blocking(work).await;
+    let delivered = delivered.unwrap_or_else(|_| Err(Failure::canceled()));
+    delivered.map_err(|failure| {
+        let problem = failure.diagnostics.into_iter().next();
+        Box::new(problem.unwrap_or_else(|| engine_diagnostic(EngineError::Canceled)))
+    })
 }
 
 /// Answers for a plan: runs nothing. Images are looked up unless that is forbidden.

@@ -1,12 +1,12 @@
 //! What the interpreter must learn by running or fetching something. The driver answers; tests script it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 
 use crate::{
     base::Platform,
-    diag::Diagnostic,
+    diag::{Diagnostic, Location},
     graph::{
         TargetRef,
         ledger::{Output, WaitId},
@@ -50,6 +50,21 @@ pub struct BaseImage {
     pub reference: String,
     /// Its configuration.
     pub config: ImageConfig,
+}
+
+/// An image for the Docker of this machine.
+#[derive(Debug, Clone)]
+pub struct HostImage {
+    /// Its name, with a tag.
+    pub name: crate::oci::ImageRef,
+    /// The target that it comes from.
+    pub target: String,
+    /// Its files.
+    pub state: StepId,
+    /// Its configuration.
+    pub config: Arc<ImageConfig>,
+    /// Who asks for it.
+    pub at: Location,
 }
 
 /// A secret by what it is asked for.
@@ -132,6 +147,12 @@ pub trait Probe: Send + Sync {
     /// Executes everything up to this step, and waits for it.
     async fn executed(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
         let _ = step;
+        Ok(())
+    }
+
+    /// Puts images into the Docker of this machine, now. Unless it is told how, nothing is done.
+    async fn load(&self, images: Vec<HostImage>) -> Result<(), Box<Diagnostic>> {
+        let _ = images;
         Ok(())
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Load {
     /// The name to load it under; none takes that of its `SAVE IMAGE`.
     name: Option<String>,
     /// The reference, for messages.
-    target: String,
+    pub target: String,
     pending: Pending,
 }
 
@@ -103,7 +103,7 @@ fn split(text: &str) -> (Option<&str>, &str) {
 
 impl Load {
     /// The place of the flag.
-    fn at(&self) -> &Location {
+    pub(super) fn at(&self) -> &Location {
         &self.pending.at
     }
 

@@ -1,11 +1,12 @@
 //! `WITH DOCKER`: a command beside a Docker daemon of its own (language specification, 4.15).
 //!
 //! The opener reads its flags and starts the targets of `--load`. The one `RUN` that the body comes to waits for them and
-//! becomes a privileged step ([`step`]) in which `with-docker.sh` starts the daemon. Images reach it as file systems that
+//! becomes a privileged step (`step`) in which `with-docker.sh` starts the daemon. Images reach it as file systems that
 //! are mounted into the step, with their configurations beside them: no byte leaves the engine, and the step's cache key
 //! is made of what it loads.
 
 mod compose;
+mod host;
 mod images;
 mod load;
 mod step;
@@ -20,9 +21,22 @@ use super::{
 };
 use crate::syntax::ast::{Command, Nested};
 
-pub(crate) use step::run;
+/// The `RUN` that the body comes to.
+pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
+    let docker = exec.docker.clone().expect("called inside of a WITH DOCKER");
+    exec.docker_runs += 1;
+    if exec.docker_runs > 1 {
+        return Err(error::docker_second_run());
+    }
+    if exec.state.locally.is_some() {
+        host::run(exec, &docker, command).await
+    } else {
+        step::run(exec, &docker, command).await
+    }
+}
 
 /// The flags of a `WITH DOCKER`, read; what it loads has been started.
+#[derive(Default)]
 pub(crate) struct WithDocker {
     loads: Vec<Load>,
     pulls: Vec<Pull>,
@@ -40,8 +54,12 @@ pub(crate) async fn statement(exec: &mut Exec, statement: &Nested) -> Result<()>
         return Err(error::docker_in_docker());
     }
     exec.fs("WITH DOCKER")?;
-    exec.require_privileges("WITH DOCKER").await?;
-    native(exec)?;
+    if exec.state.locally.is_some() {
+        host::remark_on(exec, &statement.opener);
+    } else {
+        exec.require_privileges("WITH DOCKER").await?;
+        native(exec)?;
+    }
     let docker = read(exec, &statement.opener).await?;
     exec.docker = Some(Arc::new(docker));
     exec.docker_runs = 0;
@@ -71,6 +89,12 @@ async fn read(exec: &mut Exec, opener: &Command) -> Result<WithDocker> {
     for flag in opener.flags_named("load") {
         let Some(word) = &flag.value else { continue };
         loads.extend(load::start(exec, opener, word, &current).await?);
+    }
+    if exec.state.locally.is_some() {
+        return Ok(WithDocker {
+            loads,
+            ..WithDocker::default()
+        });
     }
     let mut pulls = Vec::new();
     for flag in opener.flags_named("pull") {

@@ -49,12 +49,7 @@ fn flags(flag: &str, values: &[String]) -> Vec<String> {
 }
 
 /// The `RUN` in a `WITH DOCKER`.
-pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
-    let docker = exec.docker.clone().expect("called inside of a WITH DOCKER");
-    exec.docker_runs += 1;
-    if exec.docker_runs > 1 {
-        return Err(error::docker_second_run());
-    }
+pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command) -> Result<()> {
     if exec.switch(command, "push").await? {
         return Err(error::docker_run_flag("push"));
     }
@@ -70,9 +65,9 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     // The body may have changed it.
     super::native(exec)?;
     let words = arguments(exec, command).await?;
-    let on = install(exec, &docker)?;
-    let composed = compose::images(exec, &docker, on).await?;
-    let images = images::gather(exec, &docker, composed).await?;
+    let on = install(exec, docker)?;
+    let composed = compose::images(exec, docker, on).await?;
+    let images = images::gather(exec, docker, composed).await?;
     let loaded = Loaded::of(&images);
 
     let mut args = vec![
@@ -102,7 +97,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         run.mounts
             .push(files(&format!("/run/bld/image-{number}"), *fs, true));
     }
-    run.mounts.push(data(exec, &docker));
+    run.mounts.push(data(exec, docker));
     exec.state.fs = Some(exec.push_run(run, &options).await?);
     Ok(())
 }

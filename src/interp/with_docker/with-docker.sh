@@ -27,7 +27,10 @@ given=/run/bld/with-docker
 own=/run/bld/docker
 log=$own/dockerd.log
 # What a daemon, its containers and umount leave outside of it.
-traces='/run/docker.sock /run/docker /run/containerd /run/mount /var/run/docker.sock /var/run/docker /var/run/containerd'
+traces='/run/docker.sock /run/docker /run/containerd /run/mount /var/run/docker.sock /var/run/docker /var/run/containerd
+    /etc/docker/key.json /opt/containerd'
+# Directories on the way there; they go if nobody put anything else into them.
+ways='/etc/docker /opt'
 seconds=120 # until a daemon that does not answer has failed
 
 say() { printf 'WITH DOCKER: %s\n' "$*" >&2; }
@@ -287,12 +290,15 @@ clean_up() {
     for path in $traces; do
         case $there in *" $path "*) ;; *) rm -rf "$path" ;; esac
     done
+    for path in $ways; do
+        case $there in *" $path "*) ;; *) rmdir "$path" 2>/dev/null || true ;; esac
+    done
 }
 
 run() {
     [ "$(id -u)" = 0 ] || die "a Docker daemon needs root, and USER is $(id -un 2>/dev/null || id -u)"
     there=' '
-    for path in $traces; do
+    for path in $traces $ways; do
         [ ! -e "$path" ] || there="$there$path "
     done
     run_hooks
