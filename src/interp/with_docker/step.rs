@@ -62,6 +62,9 @@ pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command)
             return Err(error::docker_run_flag(flag));
         }
     }
+    if options.interactive.is_some() {
+        return Err(error::not_yet("RUN --interactive"));
+    }
     // The body may have changed it.
     super::native(exec)?;
     let words = arguments(exec, command).await?;
@@ -78,7 +81,7 @@ pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command)
     if docker.cache_id.is_some() {
         args.push("--keep".to_owned());
     }
-    args.extend(compose_args(&docker));
+    args.extend(compose_args(docker));
     args.extend(flags("--service", &docker.services));
     args.push("--".to_owned());
     args.extend(words);
@@ -117,6 +120,8 @@ fn install(exec: &Exec, docker: &WithDocker) -> Result<StepId> {
             .map(|(name, value)| (name.clone(), value.text().to_owned()))
             .collect(),
         cwd: "/".to_owned(),
+        // What is installed has to stay.
+        mounts: Vec::new(),
         ..exec.run_step(on, args, Keep::FileSystem)
     };
     let text = "WITH DOCKER (install Docker if it is missing)".to_owned();
