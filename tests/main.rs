@@ -9,6 +9,7 @@ mod engine;
 mod errors;
 mod git;
 mod harness;
+mod interactive;
 mod language;
 mod layering;
 mod output;

@@ -6,6 +6,7 @@ pub mod args;
 pub mod commands;
 mod completion;
 pub mod config_file;
+mod console;
 pub mod env_vars;
 pub mod exit;
 pub mod printer;

@@ -97,6 +97,12 @@ pub fn message(text: &str) {
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
+/// Writes bytes to standard error, as they are.
+pub fn bytes(data: &[u8]) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(data).and_then(|()| err.flush());
+}
+
 /// Draws problems to standard error, a blank line between two.
 pub fn diagnostics(list: &[Diagnostic], streams: Streams) {
     let drawn: Vec<String> = list

@@ -272,6 +272,20 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default().trim_end()
 }
 
+/// Nobody sits at a terminal.
+pub fn no_terminal() -> Diagnostic {
+    Diagnostic::error(
+        "no-terminal",
+        "an interactive command needs a terminal, and there is none",
+    )
+    .hint("call bld from a terminal, with its input and its error output not redirected")
+}
+
+/// The terminal cannot be used.
+pub fn broken_terminal(error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error("no-terminal", format!("cannot use the terminal: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

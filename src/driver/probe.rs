@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::{
     base::{OnceMap, Platform},
     diag::Diagnostic,
-    engine::{EngineError, Sockets},
+    engine::{EngineError, Sockets, terminal::Console},
     events::EventSink,
     graph::{
         Plan,
@@ -27,7 +27,7 @@ use super::{
     attempts::Attempts,
     auto_skip::Skips,
     executor::Executor,
-    failure::{Failure, engine_diagnostic, no_agent, silent_agent},
+    failure::{Failure, broken_terminal, engine_diagnostic, no_agent, no_terminal, silent_agent},
     host::Host,
     images::Images,
     outputs::Delivery,
@@ -42,6 +42,10 @@ pub struct Running {
     pub images: Images,
     /// Reads how attempts ended.
     pub attempts: Attempts,
+    /// The terminal that somebody sits at.
+    pub console: Option<Arc<dyn Console>>,
+    /// One command at a time has it.
+    pub sitting: tokio::sync::Mutex<()>,
     /// Does what is to be done on this machine.
     pub host: Arc<Host>,
     /// Hands over what takes effect at the end of a `WAIT` block.
@@ -116,6 +120,21 @@ impl Probe for Running {
             self.delivery.rescue(saved).await;
         }
         self.failed(failure)
+    }
+
+    async fn at_terminal(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        let Some(console) = &self.console else {
+            return Err(Box::new(no_terminal()));
+        };
+        let build = async {
+            let state = self.executor.state(step).await?;
+            Ok((state, self.executor.build().await?))
+        };
+        let (state, build) = build.await.map_err(|e| self.failed(e))?;
+        let _alone = self.sitting.lock().await;
+        let terminal = console.take().map_err(|e| Box::new(broken_terminal(&e)))?;
+        let ended = build.at_terminal(&state, terminal).await;
+        ended.map(Answer::Known).map_err(|e| self.failed(e))
     }
 
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {

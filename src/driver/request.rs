@@ -1,9 +1,10 @@
 //! What the command line resolved to: everything a run needs to know, as one value.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use crate::{
     base::{Platform, SecretBytes},
+    engine::terminal::Console,
     git::RemotesRequest,
     graph::reference::{ArtifactRef, TargetRef},
     oci::settings::RegistrySettings,
@@ -63,6 +64,8 @@ pub struct BuildRequest {
     pub strict: bool,
     /// `--interactive`: after a failed `RUN` a shell is opened where it failed.
     pub interactive: bool,
+    /// The terminal that somebody sits at; none where nobody does.
+    pub console: Option<Arc<dyn Console>>,
     /// `--allow-privileged`.
     pub allow_privileged: bool,
     /// `--platform`.

@@ -6,6 +6,7 @@ pub mod buildkit;
 pub mod context;
 pub mod fake;
 pub mod lent;
+pub mod terminal;
 
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
@@ -84,7 +85,10 @@ impl Description {
     }
 }
 
-pub use self::lent::{NoSecrets, SecretSource, Sockets};
+pub use self::{
+    lent::{NoSecrets, SecretSource, Sockets},
+    terminal::Terminal,
+};
 pub use crate::oci::auth::{Credential, Credentials};
 
 /// What a build is opened with.
@@ -272,6 +276,14 @@ pub trait Build: Send + Sync {
     async fn tail(&self, state: &State) -> Vec<String> {
         let _ = state;
         Vec::new()
+    }
+
+    /// Runs the command that makes this state at a terminal, and gives its exit code. What it changes is lost.
+    async fn at_terminal(&self, state: &State, terminal: Terminal) -> Result<i32, EngineError> {
+        let _ = (state, terminal);
+        Err(EngineError::Other(
+            "this engine has no terminals".to_owned(),
+        ))
     }
 
     /// Ends the build on the engine. Dropping a build without it cancels what still runs.

@@ -67,6 +67,8 @@ impl Exec {
     async fn statement(&mut self, statement: &Statement) -> Result<()> {
         self.stand_at(statement);
         let at = self.at.clone();
+        self.check_after_interactive(statement)
+            .map_err(|failure| failure.at(&at))?;
         if let Some(opener) = statement.openers().first() {
             self.frame().file.mistakes(opener.span, self.features())?;
         }

@@ -134,6 +134,12 @@ pub trait Probe: Send + Sync {
         Ok(())
     }
 
+    /// Runs the command of a step at the user's terminal, and gives its exit status. What it changes is lost.
+    async fn at_terminal(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        let _ = step;
+        Ok(Answer::Undecided)
+    }
+
     /// Does what a [`crate::graph::plan::StepOp::HostRun`], `HostCopy` or `WriteBack` says, on this machine, now; one at a time. A
     /// command of which the file system is kept fails if it does not exit with 0.
     ///

@@ -49,6 +49,8 @@ pub struct Request {
     pub ci: bool,
     /// `--strict`: what cannot be repeated elsewhere is refused.
     pub strict: bool,
+    /// `--interactive`: where a `RUN` fails, a shell is opened.
+    pub interactive: bool,
     /// `--platform`.
     pub platform: Option<Platform>,
     /// The engine's platform.
@@ -81,6 +83,7 @@ impl Request {
             allow_privileged: false,
             ci: false,
             strict: false,
+            interactive: false,
             platform: None,
             native: Platform::host(),
             user: Platform::host(),

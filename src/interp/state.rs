@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub last_image: Option<SavedImage>,
     /// Before `wait-block`: the file system after the last `RUN --push`, which is not part of the build.
     pub pushed: Option<StepId>,
+    /// An interactive command was the last one: only saves may follow.
+    pub ended_interactive: bool,
     /// Before `wait-block`: only push commands and saves may follow.
     pub after_push: bool,
     /// Whether a `RUN --push` was left out: before `wait-block` no image that stands behind it can be made.
@@ -100,6 +102,7 @@ impl State {
             image_names: Vec::new(),
             last_image: None,
             pushed: None,
+            ended_interactive: false,
             after_push: false,
             push_left_out: false,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    error::Result,
+    error::{self, Result},
     exec::{Exec, Start},
     project::{BASE, Loaded},
     scope::Frame,
@@ -125,6 +125,9 @@ async fn implicit_base(exec: &mut Exec, start: Start) -> Result<()> {
         ..start
     };
     if let Some(base) = exec.reach_and_wait(start, LinkKind::From).await? {
+        if base.state.ended_interactive {
+            return Err(error::from_interactive("+base"));
+        }
         exec.become_target(&base, true);
     }
     Ok(())

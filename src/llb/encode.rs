@@ -99,7 +99,8 @@ fn index(n: Option<usize>) -> i64 {
     n.map_or(NONE, |n| i64::try_from(n).expect("fewer than 2^63 inputs"))
 }
 
-fn exec_pb(exec: &ExecOp) -> pb::ExecOp {
+/// A command with its mounts.
+pub fn exec_pb(exec: &ExecOp) -> pb::ExecOp {
     let spec = &exec.spec;
     pb::ExecOp {
         meta: Some(pb::Meta {

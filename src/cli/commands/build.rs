@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{
         args::{BuildArgs, ProgressStyle},
-        config_file,
+        config_file, console,
         env_vars::Environment,
         exit::Exit,
         printer::{self, Streams},
@@ -34,7 +34,7 @@ pub fn build(
 
 /// Runs a request, and shows how it goes.
 pub fn execute(
-    request: BuildRequest,
+    mut request: BuildRequest,
     remarks: &[Diagnostic],
     args: &BuildArgs,
     streams: Streams,
@@ -55,6 +55,11 @@ pub fn execute(
         true => progress::annotated(display),
         false => display,
     };
+    if streams.interactive {
+        request.console = Some(Arc::new(console::Tty {
+            display: Arc::clone(&display),
+        }));
+    }
     let events: Arc<dyn EventSink> = Arc::clone(&display) as Arc<dyn EventSink>;
     let outcome = super::runtime()?.block_on(async {
         let cancel = CancellationToken::new();
@@ -106,6 +111,7 @@ async fn cancel_on_signal(cancel: CancellationToken) {
             _ = terminate.recv() => {}
         }
         if round > 0 {
+            console::restore();
             std::process::exit(Exit::NotAllowed as i32);
         }
         printer::message("canceling; once more to leave at once\n");

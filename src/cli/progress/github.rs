@@ -50,6 +50,10 @@ impl EventSink for Github {
 }
 
 impl Progress for Github {
+    fn pause(&self, on: bool) {
+        self.inner.pause(on);
+    }
+
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
         self.close();
         for problem in problems.iter().filter(|p| p.severity == Severity::Error) {

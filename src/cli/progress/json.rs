@@ -21,6 +21,8 @@ impl EventSink for Json {
 }
 
 impl Progress for Json {
+    fn pause(&self, _: bool) {}
+
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
         let outcome = match outcome {
             Outcome::Success => "success",

@@ -5,6 +5,7 @@
 mod github;
 mod json;
 mod lines;
+mod paused;
 mod plain;
 mod terminal;
 mod text;
@@ -32,6 +33,9 @@ pub enum Outcome {
 pub trait Progress: EventSink {
     /// Writes what is still held back, what went wrong, and how the run ended.
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]);
+
+    /// Shows nothing for a while, because somebody else has the terminal; afterwards everything that was kept back.
+    fn pause(&self, on: bool);
 }
 
 /// The same with annotations for GitHub Actions.
@@ -46,6 +50,10 @@ pub fn for_style(
     ci: bool,
     verbose: bool,
 ) -> Arc<dyn Progress> {
+    Arc::new(paused::Paused::new(shown(style, streams, ci, verbose)))
+}
+
+fn shown(style: ProgressStyle, streams: Streams, ci: bool, verbose: bool) -> Arc<dyn Progress> {
     match style {
         ProgressStyle::Json => Arc::new(json::Json),
         // Lines can only be redrawn on a terminal.

@@ -116,6 +116,8 @@ impl EventSink for Plain {
 }
 
 impl Progress for Plain {
+    fn pause(&self, _: bool) {}
+
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
         printer::diagnostics(problems, self.streams);
         printer::message(text::banner(outcome));

@@ -157,6 +157,16 @@ impl EventSink for Terminal {
 }
 
 impl Progress for Terminal {
+    fn pause(&self, on: bool) {
+        let target = if on {
+            let _ = self.bars.clear();
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(15)
+        };
+        self.bars.set_draw_target(target);
+    }
+
     fn end(&self, outcome: Outcome, problems: &[Diagnostic]) {
         let mut state = self.state();
         for (_, bar) in state.running.drain() {

@@ -72,6 +72,7 @@ pub fn resolve(
         ci: args.ci,
         strict: args.strict || args.ci,
         interactive: args.interactive,
+        console: None,
         allow_privileged: args.allow_privileged,
         platform: platform(args)?,
         no_cache: args.no_cache,

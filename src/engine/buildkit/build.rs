@@ -33,7 +33,7 @@ use crate::{
     base::{Digest, Platform},
     engine::{
         Build, Dockerfile, EngineError, Export, Exported, FileStat, FromDockerfile, ResolvedImage,
-        Solved, StepFailure,
+        Solved, StepFailure, Terminal,
     },
     llb::{Definition, Foreign, Op, State, Vertex, encode::platform_pb},
     oci::ImageConfig,
@@ -95,7 +95,7 @@ impl GatewayBuild {
         Arc::clone(&self.site.attached.contexts)
     }
 
-    async fn gateway(&self) -> &Gateway {
+    pub(super) async fn gateway(&self) -> &Gateway {
         let open = async || self.site.gateway(self.site.request());
         self.gateway.get_or_init(open).await
     }
@@ -226,6 +226,16 @@ impl Build for GatewayBuild {
         self.site.progress.tail(&edge.vertex.digest)
     }
 
+    async fn at_terminal(&self, state: &State, terminal: Terminal) -> Result<i32, EngineError> {
+        let vertex = state.as_ref().map(|edge| &edge.vertex);
+        match vertex.map(|vertex| (vertex, vertex.op())) {
+            Some((vertex, Op::Exec(exec))) => {
+                self.command_at_terminal(vertex, exec, terminal).await
+            }
+            _ => Err(EngineError::Other("there is nothing to run".to_owned())),
+        }
+    }
+
     async fn finish(&self) -> Result<(), EngineError> {
         let finish = async || {
             let Some(gateway) = self.gateway.get() else {
@@ -279,7 +289,7 @@ impl Site {
         Err(error::read(&status))
     }
 
-    fn plainly(&self, refused: Refused) -> EngineError {
+    pub(super) fn plainly(&self, refused: Refused) -> EngineError {
         self.general(refused)
             .unwrap_or_else(|report| EngineError::Other(report.message))
     }

@@ -18,6 +18,7 @@ pub mod hearth;
 pub mod progress;
 pub mod session;
 pub mod tail;
+mod terminal;
 
 pub use connect::BuildKit;
 pub use dial::Address;

@@ -33,6 +33,9 @@ impl Exec {
             match self.session.probe.attempt(step).await? {
                 Answer::Known(0) | Answer::Undecided => {}
                 Answer::Known(_) => {
+                    if self.session.request.interactive {
+                        self.open_shell(step).await?;
+                    }
                     let saved = self.rescues(statement.finally.as_ref(), step).await?;
                     return Err(self.session.probe.rescue(step, saved).await.into());
                 }

@@ -66,6 +66,9 @@ async fn from_target(
     let same_file = start.file.path == exec.frame().file.path
         && matches!(target.place, crate::graph::reference::Place::Here);
     match exec.reach_and_wait(start, LinkKind::From).await? {
+        Some(finished) if finished.state.ended_interactive => {
+            return Err(error::from_interactive(text).at(&place));
+        }
         Some(finished) => exec.become_target(&finished, same_file),
         None => {
             let by = exec.undecided_by;

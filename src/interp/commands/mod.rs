@@ -19,6 +19,7 @@ pub(crate) mod git_clone;
 pub(crate) mod healthcheck;
 pub(crate) mod host;
 pub(crate) mod import;
+pub(crate) mod interactive;
 pub(crate) mod locally;
 pub(crate) mod loops;
 pub(crate) mod mount;

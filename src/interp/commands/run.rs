@@ -1,6 +1,6 @@
 //! `RUN` (language specification, 4.2).
 
-use super::documents;
+use super::{documents, interactive};
 use crate::{
     graph::{
         ledger::{OutputKind, PushCommand},
@@ -25,8 +25,8 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     }
     let fs = exec.fs("RUN")?;
     let options = exec.run_options(command).await?;
-    if options.interactive.is_some() {
-        return Err(error::not_yet("RUN --interactive"));
+    if let Some(kind) = options.interactive {
+        return interactive::run(exec, command, options, kind).await;
     }
     let push = exec.switch(command, "push").await?;
     if !push && exec.state.after_push {
@@ -47,9 +47,18 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     documents::lend(exec, command, &mut run);
     run.no_cache = push;
     if !push {
+        let looked_after = exec.session.request.interactive && keep == Keep::FileSystem;
+        if looked_after {
+            run.keep = Keep::Attempt;
+        }
         exec.apply(&options, &mut run).await?;
-        exec.state.fs = Some(exec.push_run(run, &options).await?);
-        return Ok(());
+        let step = exec.push_run(run, &options).await?;
+        exec.state.fs = Some(step);
+        return if looked_after {
+            exec.look_after(step).await
+        } else {
+            Ok(())
+        };
     }
     let mut step = None;
     // What is not pushed needs no secret either.

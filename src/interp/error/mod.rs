@@ -11,6 +11,7 @@ mod extended;
 mod files;
 mod from;
 mod general;
+mod interactive;
 mod locally;
 mod manual;
 mod options;
@@ -23,8 +24,8 @@ mod with_docker;
 
 pub(crate) use self::{
     blocks::*, config::*, copy::*, dockerfile::*, extended::*, files::*, from::*, general::*,
-    locally::*, manual::*, options::*, references::*, run::*, save::*, variables::*, wildcards::*,
-    with_docker::*,
+    interactive::*, locally::*, manual::*, options::*, references::*, run::*, save::*,
+    variables::*, wildcards::*, with_docker::*,
 };
 
 use crate::diag::{Diagnostic, Frame, Location, Severity};

@@ -41,7 +41,7 @@ async fn run_entrypoint_puts_the_images_program_in_front() {
 
 #[tokio::test]
 async fn flags_of_later_versions_are_refused_and_never_skipped() {
-    for flag in ["--interactive", "--interactive-keep"] {
+    for flag in ["--interactive-keep"] {
         let text = format!("VERSION 0.8\nFROM alpine\nt:\n  RUN {flag} x\n");
         let error = Case::new(&text).run("+t").await.error();
         assert!(

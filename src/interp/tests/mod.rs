@@ -8,6 +8,7 @@ mod copying;
 mod dockerfile;
 mod extended;
 mod functions;
+mod interactive;
 mod locally;
 mod options;
 mod outputs;
@@ -341,6 +342,20 @@ impl Probe for Script {
         }
         let failed = Diagnostic::error("failed", format!("`{}` failed", label.text));
         Box::new(failed.at(label.at.clone().expect("a statement")))
+    }
+
+    async fn at_terminal(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
+        let planned = self.plan.step(step);
+        let StepOp::Run(run) = &planned.op else {
+            panic!("only commands have a terminal");
+        };
+        let script = run.args.last().cloned().unwrap_or_default();
+        self.asked
+            .lock()
+            .expect("whole")
+            .push(format!("terminal: {script}"));
+        let scripted = self.commands.get(&script).map_or(0, |(status, _)| *status);
+        Ok(Answer::Known(scripted))
     }
 
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {

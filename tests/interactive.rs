@@ -1,0 +1,141 @@
+//! Commands at a terminal, on a real one: `script` gives bld a pseudo-terminal.
+
+use std::{
+    io::{Read as _, Write as _},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use crate::harness::{Bld, Services, services};
+
+/// A bld that has a terminal.
+struct Session {
+    child: std::process::Child,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Session {
+    fn start(bld: &Bld, args: &str) -> Self {
+        let inner = bld.command(&[]);
+        let program = inner.get_program().to_str().expect("a path");
+        let mut command = Command::new("script");
+        command
+            .args([
+                "-qefc",
+                &format!("stty rows 31 cols 97; {program} {args}; stty -a"),
+                "/dev/null",
+            ])
+            .current_dir(inner.get_current_dir().expect("a directory"))
+            .env_clear()
+            .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh")
+            .envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("script starts");
+        let seen = Arc::new(Mutex::new(String::new()));
+        let (mut out, heard) = (child.stdout.take().expect("piped"), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = out.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                heard.lock().expect("whole").push_str(&text);
+            }
+        });
+        Self { child, seen }
+    }
+
+    fn seen(&self) -> String {
+        self.seen.lock().expect("whole").clone()
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.seen().contains(text) {
+            assert!(
+                Instant::now() < until,
+                "`{text}` never came:\n{}",
+                self.seen()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn types(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("piped");
+        stdin.write_all(text.as_bytes()).expect("it listens");
+        stdin.flush().expect("it listens");
+    }
+}
+
+fn project(services: &Services) -> Bld {
+    Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         WORKDIR /work\n\
+         sit:\n\
+         \x20   ARG where=here\n\
+         \x20   RUN echo made > file\n\
+         \x20   RUN --interactive /bin/sh\n\
+         \x20   SAVE ARTIFACT file AS LOCAL file\n\
+         fails:\n\
+         \x20   RUN echo before > half; exit 5\n",
+    )
+    .on(services)
+}
+
+#[test]
+fn a_shell_has_the_terminal_its_size_and_its_interrupts_and_leaves_nothing() {
+    let Some(services) = services("interactive") else {
+        return;
+    };
+    let bld = project(&services);
+    let mut session = Session::start(&bld, "+sit");
+    session.wait_for("/work #");
+    session.types("echo $((40 + 2))-$where-$(cat file); echo changed > file\n");
+    session.wait_for("42-here-made");
+    session.types("stty size\n");
+    session.wait_for("31 97");
+    // Ctrl-C is for the shell's own command, and not for bld.
+    session.types("sleep 100\n");
+    std::thread::sleep(Duration::from_millis(500));
+    session.types("\u{3}");
+    session.types("echo still-$((1 + 1))\n");
+    session.wait_for("still-2");
+    session.types("exit 0\n");
+    session.wait_for("=== Success ===");
+    // The terminal has its own mode again.
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+    assert_eq!(bld.read("file"), "made\n");
+}
+
+#[test]
+fn where_a_command_failed_a_shell_opens_with_what_it_had_written() {
+    let Some(services) = services("interactive") else {
+        return;
+    };
+    let bld = project(&services);
+    let mut session = Session::start(&bld, "--interactive +fails");
+    session.wait_for("/work #");
+    session.types("echo it-says-$(cat half)\n");
+    session.wait_for("it-says-before");
+    session.types("exit\n");
+    session.wait_for("exit code 5");
+    session.wait_for("=== Failure ===");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+}
+
+#[test]
+fn without_a_terminal_an_interactive_command_says_what_is_missing() {
+    let Some(services) = services("interactive") else {
+        return;
+    };
+    project(&services)
+        .fails(1, &["+sit"])
+        .says("an interactive command needs a terminal")
+        .says("Buildfile:7:5");
+}
