@@ -465,7 +465,7 @@ COPY --from=build /out/app /other/app /bin/
 COPY --from=0 --chown=1 /lib/*.so /lib/
 COPY --from=busybox:1 /bin/sh /bin/sh
 ";
-        insta::assert_snapshot!(convert(text, Some("x:1")).unwrap(), @"
+        insta::assert_snapshot!(convert(text, Some("x:1")).unwrap(), @r"
         VERSION 0.8
         # Rewritten from a Dockerfile by `bld docker2bld`.
 

@@ -242,7 +242,10 @@ mod tests {
                 "A=1\n=hunter2",
                 ".env:2:1: expected a name at the start of the line",
             ),
-            ("TOKEN hunter2", ".env:1:1: expected `=` behind the name"),
+            (
+                "TOKEN hunter2",
+                ".env:1:1: expected `=` behind the name; a value of several lines needs quotes",
+            ),
             (
                 "TOKEN='hunter2",
                 ".env:1:7: the quote of `TOKEN` is not closed",
