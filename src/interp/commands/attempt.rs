@@ -10,12 +10,7 @@ use crate::{
         ledger::{Output, OutputKind},
         plan::{Keep, StepOp},
     },
-    interp::{
-        error::{self, Result},
-        exec::Exec,
-        expand::How,
-        probe::Answer,
-    },
+    interp::{error::Result, exec::Exec, expand::How, probe::Answer},
     syntax::ast::{Block, Command, Keyword, Statement, Try},
 };
 
@@ -103,12 +98,8 @@ impl Exec {
             None => "./".to_owned(),
         };
         let local = self.expand_text(local, How::default()).await?;
-        let source = self.state.path(&src);
-        let source = source.trim_end_matches('/');
+        let source = save_artifact::source_of(self, &src)?;
         let base = source.rsplit('/').next().unwrap_or_default();
-        if base.is_empty() {
-            return Err(error::save_root());
-        }
         let dest = save_artifact::artifact_dest(&dst, base, false);
         let base = dest.rsplit('/').next().unwrap_or_default();
         let options = Options {
@@ -120,7 +111,7 @@ impl Exec {
             force: false,
         };
         let mut output =
-            save_artifact::local_output(self, from, source, &dest, base, false, &local, &options)?;
+            save_artifact::local_output(self, from, &source, &dest, base, false, &local, &options)?;
         output.if_exists = command.is_on("if-exists");
         Ok(Some(self.output_of(OutputKind::Artifact(output))))
     }

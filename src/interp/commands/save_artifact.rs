@@ -98,15 +98,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         }),
         None => exec.caches_now(exec.state.pushed.unwrap_or(fs)).await?,
     };
-    let source = exec.state.path(&src);
-    let source = if source == "/" {
-        source
-    } else {
-        source.trim_end_matches('/').to_owned()
-    };
-    if source == "/" {
-        return Err(error::save_root());
-    }
+    let source = source_of(exec, &src)?;
     let base = source.rsplit('/').next().unwrap_or_default().to_owned();
     let glob = host::is_pattern(&source);
     let dest = artifact_dest(&dst, &base, glob);
@@ -122,6 +114,17 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         save_local(exec, saved, &base);
     }
     Ok(())
+}
+
+/// The path that is meant. The root is all too easily meant by accident, so only `/.` says that it is; it has no name of
+/// its own.
+pub(super) fn source_of(exec: &Exec, written: &str) -> Result<String> {
+    let path = exec.state.path(written);
+    match path.trim_end_matches('/') {
+        "" if written.starts_with('/') && written.ends_with("/.") => Ok("/".to_owned()),
+        "" => Err(error::save_root()),
+        path => Ok(path.to_owned()),
+    }
 }
 
 /// Enters what goes to the host.
@@ -197,8 +200,10 @@ pub(super) fn collect(
         .artifacts
         .unwrap_or_else(|| exec.push_named(StepOp::Scratch, String::new()));
     let mut item = item(from, source, dest, glob, options);
-    // A directory saved to the same place again merges with what is there; otherwise it would land inside.
-    item.contents = !exec.state.saved_paths.insert(dest.to_owned()) && !glob;
+    // A directory saved to the same place again merges with what is there, and so it does with the root of the artifacts;
+    // otherwise it would land inside.
+    let again = !exec.state.saved_paths.insert(dest.to_owned());
+    item.contents = (again || dest == "/") && !glob;
     let owner = (!options.keep_owner).then(|| "root:root".to_owned());
     exec.push(StepOp::Copy(Box::new(CopyFiles {
         on,
@@ -243,6 +248,9 @@ pub(super) fn local_output(
     options: &Options,
 ) -> Result<ArtifactOutput> {
     let (full, slash) = place_of(exec, written, glob, options.force)?;
+    if slash && base.is_empty() {
+        return Err(error::root_without_name(written));
+    }
     let within = exec.home.host_dir(exec.session.project.cwd()).to_path_buf();
     // Nothing but what is written lies in its root, under the name that it gets.
     let name = if slash || glob {

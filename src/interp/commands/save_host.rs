@@ -53,7 +53,7 @@ pub(super) async fn run(
     let path = exec.state.path(&written);
     let path = path.trim_end_matches('/');
     if path.is_empty() {
-        return Err(error::save_root());
+        return Err(error::save_root_of_host());
     }
     let base = path.rsplit('/').next().unwrap_or_default();
     let glob = host::is_pattern(path);

@@ -4,7 +4,26 @@ use super::{Failure, fail, fail_hint};
 use crate::diag::Diagnostic;
 
 pub(crate) fn save_root() -> Failure {
-    fail("save-root", "cannot save root dir as artifact")
+    fail_hint(
+        "save-root",
+        "cannot save root dir as artifact",
+        "where the whole file system is meant, say so: `SAVE ARTIFACT /. rootfs`",
+    )
+}
+
+pub(crate) fn save_root_of_host() -> Failure {
+    fail(
+        "save-root",
+        "cannot save root dir as artifact: under LOCALLY it is that of this machine",
+    )
+}
+
+pub(crate) fn root_without_name(local: &str) -> Failure {
+    fail_hint(
+        "save-root",
+        format!("the root directory has no name that it could have in `{local}`"),
+        "give it one: `SAVE ARTIFACT /. rootfs AS LOCAL …`",
+    )
 }
 
 pub(crate) fn unsafe_save(path: &str, within: &str) -> Failure {
