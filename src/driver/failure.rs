@@ -172,6 +172,9 @@ pub fn silent_agent(why: &std::io::Error) -> Diagnostic {
 /// The name of the agent of the user's session.
 pub const DEFAULT_AGENT: &str = "default";
 
+/// Beside the statement that names a file with a mistake in it.
+const READ_BY: &str = "read by this statement";
+
 /// A step's failure: its place, what it wrote last, and what that usually means.
 fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
     let command = first_line(&failure.label.text);
@@ -198,6 +201,10 @@ fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
     let mut diagnostic = Diagnostic::error("step-failed", message);
     if let Some(at) = &failure.label.at {
         diagnostic = diagnostic.at(at.clone());
+    }
+    let reader = failure.label.read_by.as_ref();
+    if let Some(reader) = reader.and_then(|reader| reader.at.as_ref()) {
+        diagnostic = diagnostic.related(reader.clone(), READ_BY);
     }
     if !failure.tail.is_empty() {
         let lines = failure.tail.join("\n");
@@ -306,6 +313,7 @@ mod tests {
                 text: "RUN make".into(),
                 platform: None,
                 at: Some(Location::new(&file, Span::new(7, 15))),
+                read_by: None,
                 raw_output: false,
             }),
             exit_code,

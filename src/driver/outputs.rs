@@ -438,6 +438,7 @@ fn side_by_side(states: &[State]) -> Option<Edge> {
         text: "artifacts".to_owned(),
         platform: None,
         at: None,
+        read_by: None,
         raw_output: false,
     });
     let mut file = FileOp::on(&None);
@@ -463,6 +464,7 @@ pub fn artifact_label(reference: &str) -> Arc<Label> {
         text: format!("--artifact {reference}"),
         platform: None,
         at: None,
+        read_by: None,
         raw_output: false,
     })
 }

@@ -7,6 +7,7 @@ use crate::{
     engine::terminal::Console,
     git::RemotesRequest,
     graph::reference::{ArtifactRef, TargetRef},
+    interp::RootFile,
     oci::settings::RegistrySettings,
     syntax::dialect::Feature,
 };
@@ -47,7 +48,7 @@ pub struct BuildRequest {
     /// The working directory, absolute.
     pub cwd: PathBuf,
     /// The build file, where it is not the directory's own (`-f`).
-    pub file: Option<PathBuf>,
+    pub file: Option<RootFile>,
     /// Arguments for the target: from behind the reference, `--build-arg`, and beneath them the `.arg` file.
     pub args: Vec<(String, String)>,
     /// Names of the options of the command line, to tell them from arguments.

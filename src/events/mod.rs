@@ -19,6 +19,8 @@ pub struct Label {
     pub platform: Option<String>,
     /// The statement.
     pub at: Option<Location>,
+    /// What the step of the build file is called, where `at` is a place in a file that it reads.
+    pub read_by: Option<Arc<Label>>,
     /// Whether people see its output without the name of the target in front.
     pub raw_output: bool,
 }

@@ -140,6 +140,7 @@ impl Remotes {
                     name => format!("git clone {} ({name})", found.url),
                 },
                 platform: None,
+                read_by: None,
                 raw_output: false,
                 at: None,
             });

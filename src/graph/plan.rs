@@ -437,9 +437,10 @@ impl Plan {
         Arc::clone(&self.steps.read().expect("no holder of this lock panics")[id.0 as usize])
     }
 
-    /// How the build came to the step that is called by this very label.
+    /// How the build came to the step that is called by this very label, or that reads the file in which it stands.
     pub fn way_to(&self, label: &Arc<Label>) -> Option<Arc<Way>> {
         let steps = self.steps.read().expect("no holder of this lock panics");
+        let label = label.read_by.as_ref().unwrap_or(label);
         let step = steps.iter().find(|step| Arc::ptr_eq(&step.label, label))?;
         step.way.clone()
     }

@@ -157,6 +157,7 @@ impl Exec {
                 text,
                 platform: shown,
                 at: Some(self.at.clone()),
+                read_by: None,
                 raw_output,
             }),
             way: Some(self.way()),

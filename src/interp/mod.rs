@@ -44,4 +44,4 @@ pub use error::{Failure, STRICT};
 pub use ignore::IGNORE_FILES;
 pub use probe::Probe;
 pub use project::{BASE, BUILD_FILES};
-pub use run::{Interpreted, Request, run};
+pub use run::{Interpreted, Request, RootFile, run};

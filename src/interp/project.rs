@@ -286,6 +286,13 @@ impl Project {
         self.load_once(&dir, &path, None)
     }
 
+    /// A build file that no disk holds, as if it stood in the working directory.
+    pub fn load_text(&self, name: &str, text: &str) -> Result<Arc<Loaded>, Failure> {
+        let source = syntax::read(name, text.as_bytes()).map_err(Failure::from)?;
+        let parsed = syntax::load(&source, &self.overrides);
+        self.judge(&self.cwd, &self.cwd.join(name), None, parsed)
+    }
+
     fn load_once(
         &self,
         dir: &Path,
@@ -311,6 +318,16 @@ impl Project {
             Some(repository) => self.read_as(path, &repository.file(path))?,
             None => self.read(path)?,
         };
+        self.judge(dir, path, repository, parsed)
+    }
+
+    fn judge(
+        &self,
+        dir: &Path,
+        path: &Path,
+        repository: Option<&Arc<Repository>>,
+        parsed: Parsed,
+    ) -> Result<Arc<Loaded>, Failure> {
         if parsed.fatal().next().is_some() {
             return Err(Failure::errors_of(parsed.problems));
         }

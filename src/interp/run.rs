@@ -30,6 +30,20 @@ use crate::{
     },
 };
 
+/// The build file of the root, where it is not the one of its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootFile {
+    /// A file; relative to the working directory.
+    At(PathBuf),
+    /// A text that no disk holds, as if it stood in the working directory.
+    Text {
+        /// What messages call it.
+        name: &'static str,
+        /// All of it.
+        text: String,
+    },
+}
+
 /// What is to be interpreted, and what the command line says about it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -38,7 +52,7 @@ pub struct Request {
     /// The working directory; references and messages are relative to it.
     pub cwd: PathBuf,
     /// The build file of the root, where it is not found by its name.
-    pub file: Option<PathBuf>,
+    pub file: Option<RootFile>,
     /// Build arguments, the lowest first: `.arg`, `--build-arg`, behind the target. A later one of a name wins.
     pub args: Vec<(String, String)>,
     /// `--push`.
@@ -206,7 +220,10 @@ async fn root_file(session: &Session) -> Result<Arc<Loaded>, Failure> {
         if request.root.place != Place::Here {
             return Err(error::file_and_directory(&request.root.to_string()));
         }
-        return session.project.load_file(&cwd.join(file));
+        return match file {
+            RootFile::At(path) => session.project.load_file(&cwd.join(path)),
+            RootFile::Text { name, text } => session.project.load_text(name, text),
+        };
     }
     let dir = match &request.root.place {
         Place::Here => cwd.to_path_buf(),

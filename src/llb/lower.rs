@@ -501,6 +501,7 @@ fn own_label(text: &str) -> Arc<Label> {
         text: text.to_owned(),
         platform: None,
         at: None,
+        read_by: None,
         raw_output: false,
     })
 }

@@ -9,7 +9,7 @@
 //! ```
 //! use bld::{base::Platform, events::Label, llb::{CopyFile, Exec, FileOp, Local, Mount, Nonce, image}};
 //! # use std::sync::Arc;
-//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None, raw_output: false });
+//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None, read_by: None, raw_output: false });
 //! let linux: Platform = "linux/amd64".parse().unwrap();
 //! let base = image("docker.io/library/busybox:1.36", &linux, label("FROM busybox:1.36"));
 //! // A command whose file system is kept.
@@ -74,6 +74,7 @@ pub(crate) mod tests_support {
             text: text.to_owned(),
             platform: None,
             at: None,
+            read_by: None,
             raw_output: false,
         })
     }

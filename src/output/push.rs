@@ -145,6 +145,7 @@ impl Pusher {
                     text: format!("push {}", name.familiar()),
                     platform: None,
                     at: Some(first.at.clone()),
+                    read_by: None,
                     raw_output: false,
                 }),
             });

@@ -79,6 +79,7 @@ pub fn label(text: &str) -> Arc<Label> {
         text: text.to_owned(),
         platform: None,
         at: None,
+        read_by: None,
         raw_output: false,
     })
 }

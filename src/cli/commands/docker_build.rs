@@ -1,4 +1,4 @@
-//! `bld docker-build`: a Dockerfile, built through a build file that is made for it and goes with the run.
+//! `bld docker-build`: a Dockerfile, built through a build file that is made for it and that no disk holds.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -13,6 +13,7 @@ use crate::{
         settings,
     },
     diag::Diagnostic,
+    interp::RootFile,
     oci::ImageRef,
 };
 
@@ -50,6 +51,8 @@ pub fn docker_build(
         dockerfile,
         target: args.target.clone(),
         tags: tags(&args.tag)?,
+        // Where nothing is pushed and no records of pushed images are used, the names are the daemon's alone.
+        push: build.push || build.use_inline_cache,
         platforms: parsed(platforms)?,
     };
     // They stand in the build file.
@@ -71,18 +74,10 @@ pub fn docker_build(
     let mut names: Vec<&str> = request.args.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let failed = |e: std::io::Error| {
-        let message = format!("cannot make a temporary build file: {e}");
-        Diagnostic::error("temporary", message)
-            .hint("set `TMPDIR` to a directory that can be written to")
-    };
-    let dir = tempfile::Builder::new()
-        .prefix("bld-docker-build-")
-        .tempdir()
-        .map_err(failed)?;
-    let path = dir.path().join("Buildfile");
-    std::fs::write(&path, wrapped.text(&names)?).map_err(failed)?;
-    request.file = Some(path);
+    request.file = Some(RootFile::Text {
+        name: "docker-build",
+        text: wrapped.text(&names)?,
+    });
     execute(request, &remarks, &build, streams)
 }
 
@@ -92,6 +87,7 @@ struct Wrapped {
     dockerfile: Option<std::path::PathBuf>,
     target: Option<String>,
     tags: Vec<String>,
+    push: bool,
     platforms: Vec<Platform>,
 }
 
@@ -117,7 +113,8 @@ impl Wrapped {
         }
         let _ = writeln!(text, " {}", quoted(utf8(&self.context)?)?);
         if !self.tags.is_empty() {
-            let _ = writeln!(text, "    SAVE IMAGE --push {}", self.tags.join(" "));
+            let push = if self.push { "--push " } else { "" };
+            let _ = writeln!(text, "    SAVE IMAGE {push}{}", self.tags.join(" "));
         }
         text.push_str("\nbuild:\n    BUILD");
         for platform in &self.platforms {
@@ -202,6 +199,7 @@ mod tests {
             dockerfile: Some("/d$e".into()),
             target: Some("s".to_owned()),
             tags: vec!["x:1".to_owned(), "y".to_owned()],
+            push: true,
             platforms: parsed([&"linux/amd64,linux/arm64".to_owned()].into_iter()).unwrap(),
         };
         let text = wrapped.text(&["A", "B"]).unwrap();

@@ -167,6 +167,7 @@ mod tests {
             text: "RUN x".to_owned(),
             platform: None,
             at: None,
+            read_by: None,
             raw_output,
         };
         assert_eq!(

@@ -11,6 +11,7 @@ use crate::{
     diag::{Diagnostic, words},
     driver::{BuildRequest, EngineChoice},
     git,
+    interp::RootFile,
     oci::ImageRef,
     syntax::dialect::{FEATURES, Feature},
 };
@@ -63,7 +64,7 @@ pub fn resolve(
     remarks.extend(secrets::remarks(secrets.keys()));
     let request = BuildRequest {
         goal,
-        file: args.file.clone(),
+        file: args.file.clone().map(RootFile::At),
         args: args_in_order,
         options: args::option_names().map(str::to_owned).collect(),
         secrets,

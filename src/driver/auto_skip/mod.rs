@@ -12,7 +12,7 @@ use crate::{
     base::Digest,
     diag::Diagnostic,
     events::{Event, EventSink, OutputEvent},
-    interp::probe::Work,
+    interp::{RootFile, probe::Work},
 };
 
 use self::{database::Database, fingerprint::fingerprint};
@@ -57,7 +57,7 @@ impl Skips {
         }
         let request = BuildRequest {
             goal: Goal::Target(work.target),
-            file: work.file,
+            file: work.file.map(RootFile::At),
             args: work.args,
             platform: work.platform,
             ..self.request.clone()

@@ -117,6 +117,7 @@ fn internal(text: &str) -> Arc<Label> {
         text: text.to_owned(),
         platform: None,
         at: None,
+        read_by: None,
         raw_output: false,
     })
 }
@@ -148,7 +149,10 @@ fn label(wanted: &Dockerfile, name: &str, lines: Option<Lines>) -> Arc<Label> {
         text = text.replace(&pinned.reference, &pinned.name);
     }
     let at = span.map(|span| Location::new(&wanted.source, span));
+    // A place in the Dockerfile does not say who reads it.
+    let read_by = at.as_ref().map(|_| Arc::clone(&wanted.label));
     Arc::new(Label {
+        read_by,
         text: if text.is_empty() {
             wanted.label.text.clone()
         } else {

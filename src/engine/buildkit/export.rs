@@ -96,6 +96,7 @@ impl Site {
             text: "FROM scratch".to_owned(),
             platform: None,
             at: None,
+            read_by: None,
             raw_output: false,
         };
         let root = MakeDir {

@@ -223,6 +223,7 @@ fn known<'a>(steps: &'a mut HashMap<String, Step>, digest: &str, name: &str) -> 
             text: name.to_owned(),
             platform: None,
             at: None,
+            read_by: None,
             raw_output: false,
         };
         Step::new(id, Arc::new(label), false)
