@@ -1,17 +1,15 @@
 //! One build from request to outputs.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
-use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     base::{OnceMap, Platform},
-    diag::{Diagnostic, Location, Severity, SourceFile, Span},
+    diag::{Diagnostic, Location, SourceFile, Span},
     engine::{Capability, EngineError, Sockets, buildkit::dial::Place, lent::HostSocket},
     events::{Event, EventSink, NoEvents},
     git::{Remotes, RemotesRequest},
@@ -24,7 +22,6 @@ use crate::{
     },
     interp::{self, Interpreted, probe::Probe},
     llb::{Nonce, lower::Lowering},
-    oci::{ImageRef, Registries, RegistryError},
     syntax::dialect::Feature,
 };
 
@@ -38,6 +35,7 @@ use super::{
     images::{Daemon, Images, Outside},
     outputs::{Delivery, artifact_label},
     probe::{Planning, Running},
+    remote_cache::{self, Extent},
     request::{BuildRequest, Goal},
     secrets::Secrets,
 };
@@ -134,7 +132,7 @@ pub async fn build(
     let work = async {
         refuse_what_is_not_strict(&request, &remotes).await?;
         require_capabilities(&request, &connection).await?;
-        connection.use_cache_of(cache_sources(&request, &outside, &remotes, &events).await);
+        connection.use_cache_of(remote_cache::sources(&request, &outside, &remotes, &events).await);
         let native = native_platform(&connection).await?;
         let interpreted =
             interpret(&request, native, &plan, &ledger, probe, &remotes, &events).await?;
@@ -144,7 +142,13 @@ pub async fn build(
         let mut settled = ledger.settle_block(WaitId::default(), output_mode(&request, older));
         settled.extend(asked_artifact(&request, &plan, &interpreted)?);
         let check_duplicates = interpreted.features.has(Feature::CheckDuplicateImages);
-        delivery.deliver(&settled, check_duplicates).await
+        delivery.deliver(&settled, check_duplicates).await?;
+        let all = Extent {
+            root: interpreted.state,
+            ledger: &ledger,
+            mode: output_mode(&request, older),
+        };
+        remote_cache::write(&request, &executor, &all, &events).await
     };
     let outcome = tokio::select! {
         biased;
@@ -192,7 +196,7 @@ async fn refuse_what_is_not_strict(
 }
 
 /// Interprets without running anything or asking a registry.
-async fn interpret_only(
+pub(super) async fn interpret_only(
     request: &BuildRequest,
     remotes: &Arc<Remotes>,
 ) -> (Result<Interpreted, Failure>, Arc<Ledger>) {
@@ -227,14 +231,6 @@ async fn require_capabilities(
         let engine = connection.engine().await.map_err(Failure::from_engine)?;
         let required = engine.describe().require(capability, by);
         required.map_err(Failure::from_engine)?;
-    }
-    if writes_cache {
-        let message = "bld cannot write a cache of its own into a registry yet";
-        let hint = "`--save-inline-cache` puts the cache into the pushed images; without `--push` the remote cache is read";
-        return Err(Failure::new(
-            FailureKind::Environment,
-            Diagnostic::error("remote-cache", message).hint(hint),
-        ));
     }
     Ok(())
 }
@@ -350,73 +346,6 @@ pub(super) fn output_mode(request: &BuildRequest, every_visit: bool) -> OutputMo
         },
         every_visit,
     }
-}
-
-/// Images whose cache records may help: those of the command line, and under `--use-inline-cache` every name that the
-/// build is going to push and every `--cache-from`, as far as they are known without running anything.
-async fn cache_sources(
-    request: &BuildRequest,
-    outside: &Outside,
-    remotes: &Arc<Remotes>,
-    events: &Arc<dyn EventSink>,
-) -> Vec<String> {
-    let mut names = request.cache_from.clone();
-    names.extend(request.remote_cache.as_deref().map(|cache| {
-        // Attributes are for whoever writes it.
-        let name = cache.split(',').next().unwrap_or(cache);
-        name.to_owned()
-    }));
-    if request.use_inline_cache {
-        // What is wrong with the file is told by the interpretation that counts.
-        let (_, ledger) = interpret_only(request, remotes).await;
-        let mode = OutputMode {
-            push: true,
-            ..OutputMode::default()
-        };
-        for settled in ledger.settle(mode) {
-            let OutputKind::Image(image) = settled.output.kind else {
-                continue;
-            };
-            if image.push {
-                names.extend(image.names);
-            }
-            names.extend(image.cache_from);
-        }
-    }
-    let names: BTreeSet<ImageRef> = names
-        .iter()
-        .filter_map(|name| ImageRef::parse(name).ok())
-        .collect();
-    let pinned = stream::iter(names).map(|name| pinned_source(&outside.registries, name, events));
-    pinned
-        .buffered(8)
-        .filter_map(std::future::ready)
-        .collect()
-        .await
-}
-
-/// A cache source as the engine has to fetch it, pinned to what the registry has now: by its tag alone, Docker 20.10
-/// would take an older image of that name out of its own store. An image that is not there yet is no source; one that
-/// cannot be asked for is remarked.
-async fn pinned_source(
-    registries: &Arc<Registries>,
-    name: ImageRef,
-    events: &Arc<dyn EventSink>,
-) -> Option<String> {
-    for endpoint in registries.settings.endpoints(&name) {
-        let place = endpoint.name();
-        match registries.at(endpoint).digest_of(name.version()).await {
-            Ok(digest) => return Some(format!("{place}@{digest}")),
-            Err(RegistryError::NotFound { .. }) => {}
-            Err(error) => {
-                let mut remark = error.diagnostic();
-                remark.severity = Severity::Warning;
-                remark.message = format!("no cache from `{}`: {}", name.familiar(), remark.message);
-                events.emit(Event::Remark(remark));
-            }
-        }
-    }
-    None
 }
 
 /// The one artifact that `--artifact` asks for, as an output of its own.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     docker::{self, DockerError, address::Surroundings},
     engine::{
-        Build, Credentials, Engine, EngineError, SecretSource, Sockets,
+        Build, CacheSource, Credentials, Engine, EngineError, SecretSource, Sockets,
         buildkit::{Address, BuildKit, dial::Peer},
     },
     events::EventSink,
@@ -80,7 +80,7 @@ pub struct Connection {
     allow_privileged: bool,
     secrets: Arc<dyn SecretSource>,
     sockets: Arc<Sockets>,
-    cache_from: OnceLock<Vec<String>>,
+    cache_from: OnceLock<Vec<CacheSource>>,
 }
 
 /// What the command line says about builds, and what their steps may have of this machine.
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// Says whose cache records are used; counts if it comes before the first step.
-    pub fn use_cache_of(&self, sources: Vec<String>) {
+    pub fn use_cache_of(&self, sources: Vec<CacheSource>) {
         let _ = self.cache_from.set(sources);
     }
 

@@ -2,6 +2,7 @@
 //! first failure.
 
 use std::{
+    collections::HashSet,
     future::Future,
     sync::{Arc, Mutex},
     time::Duration,
@@ -19,7 +20,7 @@ use crate::{
         Build, Capability, Dockerfile, EngineError, FromDockerfile, Solved, buildkit::dial::Place,
     },
     graph::plan::StepId,
-    llb::{State, lower::Lowering},
+    llb::{Edge, State, Vertex, lower::Lowering},
 };
 
 use super::engines::Connection;
@@ -30,6 +31,8 @@ pub struct Executor {
     build: OnceCell<Arc<dyn Build>>,
     lowering: Lowering,
     solved: OnceMap<Option<(Digest, u32)>, Result<Solved, EngineError>>,
+    /// What was solved, in the order in which it was.
+    done: Mutex<Vec<Edge>>,
     running: Mutex<JoinSet<()>>,
     failure: Mutex<Option<EngineError>>,
     places: Semaphore,
@@ -55,6 +58,7 @@ impl Executor {
             build: OnceCell::new(),
             lowering,
             solved: OnceMap::default(),
+            done: Mutex::default(),
             running: Mutex::default(),
             failure: Mutex::default(),
             places: Semaphore::new(at_once),
@@ -159,8 +163,34 @@ impl Executor {
     }
 
     async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
-        self.patiently(|| async { self.build().await?.solve(state).await })
-            .await
+        let solved = self
+            .patiently(|| async { self.build().await?.solve(state).await })
+            .await?;
+        if let Some(edge) = state {
+            let mut done = self.done.lock().expect("no holder of this lock panics");
+            done.push(edge.clone());
+        }
+        Ok(solved)
+    }
+
+    /// The states that were solved and that no other one that was solved is built on: together they are the whole build.
+    pub fn heads(&self) -> Vec<Edge> {
+        let done = self.done.lock().expect("no holder of this lock panics");
+        let mut beneath: HashSet<Digest> = HashSet::new();
+        let mut below: Vec<Arc<Vertex>> = Vec::new();
+        for edge in done.iter() {
+            let inputs = edge.vertex.inputs().iter();
+            below.extend(inputs.map(|input| Arc::clone(&input.vertex)));
+        }
+        while let Some(vertex) = below.pop() {
+            if beneath.insert(vertex.digest.clone()) {
+                let inputs = vertex.inputs().iter();
+                below.extend(inputs.map(|input| Arc::clone(&input.vertex)));
+            }
+        }
+        let mut heads: Vec<Edge> = done.clone();
+        heads.retain(|edge| !beneath.contains(&edge.vertex.digest));
+        heads
     }
 
     /// Has the engine read a Dockerfile.

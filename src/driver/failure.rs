@@ -128,8 +128,9 @@ pub fn engine_diagnostic(error: EngineError) -> Diagnostic {
             .hint("start Docker (`dockerd`, or `systemctl start docker`), or name another engine with `--engine`"),
         EngineError::Gone { .. } => Diagnostic::error("engine-gone", message)
             .hint("look at the daemon's log (`journalctl -u docker`), then run the same command again"),
-        EngineError::MissingCapability { .. } => Diagnostic::error("missing-capability", message)
-            .hint("use another engine with `--engine`, or leave the feature out"),
+        EngineError::MissingCapability { capability, .. } => {
+            Diagnostic::error("missing-capability", message).hint(capability.remedy())
+        }
         EngineError::Privileged { .. } => Diagnostic::error("privileged-engine", message)
             .with_note(format!("this in the daemon's configuration allows them:\n{ALLOW_PRIVILEGED}"))
             .hint(

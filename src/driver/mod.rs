@@ -17,6 +17,7 @@ mod images;
 mod outputs;
 mod plan;
 mod probe;
+mod remote_cache;
 mod request;
 mod secrets;
 mod syntax_tree;

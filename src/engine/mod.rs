@@ -17,7 +17,7 @@ use crate::{
     base::{Digest, Platform},
     diag::{SourceFile, Span, words},
     events::{EventSink, Label},
-    llb::State,
+    llb::{Edge, State},
     oci::ImageConfig,
 };
 
@@ -54,6 +54,18 @@ impl Capability {
             Self::InlineCache => "inline cache",
             Self::RegistryCache => "cache in a registry",
             Self::Merge => "merging of layers",
+        }
+    }
+
+    /// Which engines can do it, or what to do without it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::RegistryCache => {
+                "Docker can with its containerd image store (`\"features\": {\"containerd-snapshotter\": true}` in \
+                 `daemon.json`), and so can BuildKit (`--buildkit-host`); everywhere `--save-inline-cache` puts the cache \
+                 into the pushed images"
+            }
+            _ => "use another engine with `--engine`, or leave the feature out",
         }
     }
 }
@@ -101,8 +113,8 @@ pub struct BuildRequest {
     pub cancel: CancellationToken,
     /// Nothing is reused (`--no-cache`); cache mounts stay.
     pub no_cache: bool,
-    /// Images whose cache records are used: references as the engine has to fetch them.
-    pub cache_from: Vec<String>,
+    /// Caches that are used.
+    pub cache_from: Vec<CacheSource>,
     /// Secrets that steps may have.
     pub secrets: Arc<dyn SecretSource>,
     /// Sockets of this machine that steps may have.
@@ -110,6 +122,28 @@ pub struct BuildRequest {
     /// Steps may have all privileges. An engine that does not allow it refuses the build as a whole: ask
     /// [`Engine::allows_privileged`] first.
     pub privileged: bool,
+}
+
+/// A cache to read: an image with records in it, or an image that is nothing but a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSource {
+    /// As the engine has to fetch it.
+    pub reference: String,
+    /// Its registry may be talked to without a trusted certificate.
+    pub insecure: bool,
+}
+
+/// A cache in a registry to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheTarget {
+    /// Its complete name.
+    pub reference: String,
+    /// Its registry may be talked to without a trusted certificate.
+    pub insecure: bool,
+    /// All that the states are built on is written, and not only the layers of the states themselves.
+    pub everything: bool,
+    /// What the engine is to be told besides, as it was given: `compression`, `image-manifest`.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// A state that has been executed.
@@ -271,6 +305,16 @@ pub trait Build: Send + Sync {
 
     /// Exports a state. What has been solved before is not executed again.
     async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError>;
+
+    /// Writes into a registry how these states came to be, and their layers, so that another engine need not execute
+    /// them. Asked of engines with [`Capability::RegistryCache`].
+    async fn save_cache(&self, states: &[Edge], to: &CacheTarget) -> Result<(), EngineError> {
+        let _ = states;
+        Err(EngineError::Other(format!(
+            "this engine cannot write `{}`",
+            to.reference
+        )))
+    }
 
     /// The last lines that the command which made this state has written in this build, oldest first.
     async fn tail(&self, state: &State) -> Vec<String> {

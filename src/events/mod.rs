@@ -116,6 +116,11 @@ pub enum OutputEvent {
         /// The name.
         name: String,
     },
+    /// A cache is in a registry.
+    CacheWritten {
+        /// The name, as it was given.
+        name: String,
+    },
     /// A file or a directory was written.
     Artifact {
         /// The artifact, `+build/app`.

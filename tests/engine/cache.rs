@@ -98,7 +98,10 @@ async fn cache_records_are_written_into_an_image() {
 async fn a_source_of_cache_records_that_is_not_there_does_no_harm() {
     let Some(site) = site().await else { return };
     let mut request = site.request();
-    request.cache_from = vec![format!("{}/library/nothing:cache", site.registry)];
+    request.cache_from = vec![bld::engine::CacheSource {
+        reference: format!("{}/library/nothing:cache", site.registry),
+        insecure: false,
+    }];
     let build = bld::engine::Engine::open(&site.engine, request)
         .await
         .unwrap();

@@ -118,6 +118,7 @@ fn output_object(output: OutputEvent) -> Value {
             json!({"event": "pushed", "target": target, "name": name, "digest": digest.as_str()})
         }
         OutputEvent::NotPushed { name } => json!({"event": "not-pushed", "name": name}),
+        OutputEvent::CacheWritten { name } => json!({"event": "cache-written", "name": name}),
         OutputEvent::Artifact {
             artifact,
             path,

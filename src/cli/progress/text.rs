@@ -113,6 +113,7 @@ pub fn output(event: &OutputEvent) -> String {
         OutputEvent::NotPushed { name } => {
             format!("Did not push image {name} (give --push to push it)")
         }
+        OutputEvent::CacheWritten { name } => format!("Cache written to {name}"),
         OutputEvent::Artifact {
             artifact,
             path,

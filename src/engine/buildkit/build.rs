@@ -32,10 +32,10 @@ use super::{
 use crate::{
     base::{Digest, Platform},
     engine::{
-        Build, Dockerfile, EngineError, Export, Exported, FileStat, FromDockerfile, ResolvedImage,
+        Build, CacheSource, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat, FromDockerfile, ResolvedImage,
         Solved, StepFailure, Terminal,
     },
-    llb::{Definition, Foreign, Op, State, Vertex, encode::platform_pb},
+    llb::{Definition, Edge, Foreign, Op, State, Vertex, encode::platform_pb},
     oci::ImageConfig,
 };
 
@@ -59,7 +59,7 @@ pub(super) struct Site {
     pub(super) attached: Arc<Attached>,
     pub(super) progress: Arc<Progress>,
     pub(super) no_cache: bool,
-    pub(super) cache_from: Vec<String>,
+    pub(super) cache_from: Vec<CacheSource>,
     pub(super) privileged: bool,
     /// Cancelled: everything stops.
     pub(super) stop: CancellationToken,
@@ -216,6 +216,10 @@ impl Build for GatewayBuild {
 
     async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError> {
         self.site.export(state, export).await
+    }
+
+    async fn save_cache(&self, states: &[Edge], to: &CacheTarget) -> Result<(), EngineError> {
+        self.site.save_cache(states, to).await
     }
 
     async fn tail(&self, state: &State) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{
     CacheOptions, SolveRequest, SolveResponse, StatusRequest,
-    frontend::{self, CacheOptionsEntry, ReturnRequest, result},
+    frontend::{self, ReturnRequest, result},
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -16,6 +16,7 @@ use tonic::{Response, Status};
 
 use super::{
     build::{INSECURE, Site},
+    cache,
     client::of_build,
 };
 use crate::llb::{Definition, Nonce};
@@ -141,15 +142,11 @@ impl Site {
         definition: &Definition,
         run: bool,
     ) -> Result<String, Refused> {
-        let cache_imports = self.cache_from.iter().map(|image| CacheOptionsEntry {
-            r#type: "registry".to_owned(),
-            attrs: [("ref".to_owned(), image.clone())].into(),
-        });
         let request = frontend::SolveRequest {
             definition: Some(self.admit(definition)),
             allow_result_return: true,
             allow_result_array_ref: true,
-            cache_imports: cache_imports.collect(),
+            cache_imports: self.cache_from.iter().map(cache::importer).collect(),
             evaluate: run,
             ..frontend::SolveRequest::default()
         };

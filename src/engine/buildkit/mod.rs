@@ -7,6 +7,7 @@
 
 pub mod attach;
 pub mod build;
+mod cache;
 pub mod client;
 pub mod connect;
 pub mod dial;
