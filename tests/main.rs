@@ -17,5 +17,6 @@ mod pipeline;
 mod plan;
 mod project;
 mod push;
+mod remote_cache;
 mod secrets;
 mod syntax;

@@ -172,9 +172,7 @@ async fn states(
 fn marked(extent: &Extent<'_>) -> Vec<StepId> {
     let settled = extent.ledger.settle(extent.mode).into_iter();
     let marked = settled.filter_map(|settled| match settled.output.kind {
-        OutputKind::Image(image)
-            if image.cache_hint || settled.push == Some(Verdict::Counts) =>
-        {
+        OutputKind::Image(image) if image.cache_hint || settled.push == Some(Verdict::Counts) => {
             Some(image.state)
         }
         _ => None,

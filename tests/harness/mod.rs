@@ -13,4 +13,4 @@ pub use bld::{Bld, Ran};
 pub use proxy::Proxy;
 pub use registry::Registry;
 pub use repository::Repository;
-pub use services::{Docker, Services, services};
+pub use services::{Docker, Services, services, services_with_third};

@@ -95,6 +95,14 @@ impl Registry {
         serde_json::from_slice(&body).expect("a configuration is JSON")
     }
 
+    /// A blob.
+    #[track_caller]
+    pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
+        let (status, _, body) = self.get(&format!("/v2/{repository}/blobs/{digest}"), "*/*");
+        assert_eq!(status, 200, "blob {digest}");
+        body
+    }
+
     fn get(&self, path: &str, accept: &str) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.host).expect("the registry listens");
         let request = format!(

@@ -1,7 +1,11 @@
 //! The daemons and registries that `dev/services` starts. A test that needs them says loudly that it is skipped where
 //! they are not there; with `BLD_TEST_REQUIRE=1`, as in CI, that is a failure.
 
-use std::env;
+use std::{
+    env,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+};
 
 use bollard::{
     API_DEFAULT_VERSION, Docker as Client,
@@ -18,6 +22,8 @@ pub struct Services {
     pub docker: String,
     /// A second, empty daemon.
     pub docker_second: String,
+    /// A newer daemon, whose images are kept by containerd; empty where it does not run.
+    pub docker_third: String,
     /// The registry, `127.0.0.1:5000`.
     pub registry: String,
     /// The registry that wants a login.
@@ -40,14 +46,31 @@ pub fn services(test: &str) -> Option<Services> {
     Some(Services {
         docker: get("BLD_TEST_DOCKER"),
         docker_second: get("BLD_TEST_DOCKER_SECOND"),
+        docker_third: get("BLD_TEST_DOCKER_THIRD"),
         registry: get("BLD_TEST_REGISTRY"),
         registry_auth: get("BLD_TEST_REGISTRY_AUTH"),
         config: get("BLD_CONFIG"),
     })
 }
 
+/// The services where the newer daemon runs, too, or the word that a test is skipped.
+pub fn services_with_third(test: &str) -> Option<Services> {
+    let services = services(test)?;
+    let socket = services.docker_third.trim_start_matches("unix://");
+    if UnixStream::connect(socket).is_ok() {
+        return Some(services);
+    }
+    assert!(
+        env::var("BLD_TEST_REQUIRE").as_deref() != Ok("1"),
+        "`{test}` needs `dev/services start-third`, and nothing may be skipped here"
+    );
+    eprintln!("SKIPPED: {test} needs `dev/services start-third`");
+    None
+}
+
 /// A daemon, asked from outside of bld.
 pub struct Docker {
+    socket: String,
     runtime: Runtime,
     client: Client,
 }
@@ -63,7 +86,12 @@ impl Docker {
         let client = runtime
             .block_on(client.negotiate_version())
             .expect("a version in common");
-        Self { runtime, client }
+        let socket = address.trim_start_matches("unix://").to_owned();
+        Self {
+            socket,
+            runtime,
+            client,
+        }
     }
 
     /// What the daemon says of an image; none if it is not there.
@@ -128,6 +156,34 @@ impl Docker {
         let _ = self
             .runtime
             .block_on(self.client.remove_image(name, Some(options), None));
+    }
+
+    /// Empties the build cache, so that the daemon is one that has never built anything. A single command cannot be
+    /// forgotten: what was copied out of its result is still known, by the name of the command alone.
+    #[track_caller]
+    pub fn forget_all(&self) {
+        // What is built on something else has to go first.
+        for _ in 0..20 {
+            self.ask("POST", "/build/prune?all=1");
+            let usage = self.ask("GET", "/system/df?type=build-cache");
+            if usage["BuildCache"].as_array().is_none_or(Vec::is_empty) {
+                return;
+            }
+        }
+        panic!("the daemon keeps some of its build cache");
+    }
+
+    /// An answer that the client's library has no words for in every version of the API.
+    fn ask(&self, method: &str, path: &str) -> serde_json::Value {
+        let mut stream = UnixStream::connect(&self.socket).expect("a daemon");
+        let request =
+            format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains(" 200 "), "{path}: {answer}");
+        serde_json::from_str(body).expect("the answer is JSON")
     }
 
     /// Pulls an image.

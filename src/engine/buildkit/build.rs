@@ -32,8 +32,8 @@ use super::{
 use crate::{
     base::{Digest, Platform},
     engine::{
-        Build, CacheSource, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat, FromDockerfile, ResolvedImage,
-        Solved, StepFailure, Terminal,
+        Build, CacheSource, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat,
+        FromDockerfile, ResolvedImage, Solved, StepFailure, Terminal,
     },
     llb::{Definition, Edge, Foreign, Op, State, Vertex, encode::platform_pb},
     oci::ImageConfig,
