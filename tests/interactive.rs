@@ -129,6 +129,142 @@ fn where_a_command_failed_a_shell_opens_with_what_it_had_written() {
     session.child.wait().expect("it ends");
 }
 
+fn keeping(services: &Services) -> Bld {
+    Bld::with(
+        "VERSION 0.8\n\
+         FROM busybox:1.36\n\
+         WORKDIR /work\n\
+         kept:\n\
+         \x20   ARG where=here\n\
+         \x20   RUN echo made > file\n\
+         \x20   RUN --interactive-keep /bin/sh\n\
+         \x20   SAVE ARTIFACT file\n\
+         \x20   SAVE ARTIFACT /* all/\n\
+         used:\n\
+         \x20   COPY +kept/file here\n\
+         \x20   RUN echo \"it was $(cat here)\" > seen\n\
+         \x20   SAVE ARTIFACT seen AS LOCAL seen\n\
+         \x20   COPY +kept/all all\n\
+         \x20   RUN cd all && find . > /kept\n\
+         \x20   SAVE ARTIFACT /kept AS LOCAL kept\n\
+         plain:\n\
+         \x20   RUN echo made > file\n\
+         \x20   SAVE ARTIFACT /* all/\n\
+         compared:\n\
+         \x20   COPY +plain/all all\n\
+         \x20   RUN cd all && find . > /plain\n\
+         \x20   SAVE ARTIFACT /plain AS LOCAL plain\n\
+         somebody:\n\
+         \x20   USER 1234:1234\n\
+         \x20   RUN --interactive-keep --secret KEY /bin/sh\n\
+         missing:\n\
+         \x20   RUN --interactive-keep [\"/nowhere/program\"]\n\
+         both:\n\
+         \x20   BUILD +kept\n\
+         \x20   BUILD +bad\n\
+         bad:\n\
+         \x20   RUN --no-cache sleep 4; exit 5\n\
+         foreign:\n\
+         \x20   BUILD --platform=linux/arm64 +kept\n",
+    )
+    .on(services)
+}
+
+#[test]
+fn what_was_done_at_a_terminal_is_kept_on_request_and_nothing_of_the_terminal_is() {
+    let Some(services) = services("interactive-keep") else {
+        return;
+    };
+    let bld = keeping(&services);
+    let mut session = Session::start(&bld, "+used");
+    session.wait_for("/work #");
+    session.types("echo $((40 + 2))-$where-$(cat file)-$TERM; echo changed > file\n");
+    session.wait_for("42-here-made-xterm");
+    session.types("stty size; tty\n");
+    session.wait_for("31 97");
+    session.wait_for("/dev/pts/0");
+    // Ctrl-C is for the shell's own command, and not for bld.
+    session.types("sleep 100\n");
+    std::thread::sleep(Duration::from_millis(500));
+    session.types("\u{3}");
+    session.types("echo still-$((1 + 1))\n");
+    session.wait_for("still-2");
+    session.types("seq 1 20000 | tail -n 1000; echo last-$((2 + 1)); exit 0\n");
+    session.wait_for("last-3");
+    session.wait_for("=== Success ===");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+    assert!(session.seen().contains("\n20000\r"), "{}", session.seen());
+    assert_eq!(bld.read("seen"), "it was changed\n");
+    bld.ok(&["+compared"]);
+    assert_eq!(bld.read("kept"), bld.read("plain"));
+
+    // It is never remembered.
+    let mut again = Session::start(&bld, "+used");
+    again.wait_for("/work #");
+    again.types("cat file; echo otherwise > file; exit\n");
+    again.wait_for("=== Success ===");
+    again.child.wait().expect("it ends");
+    assert_eq!(bld.read("seen"), "it was otherwise\n");
+}
+
+#[test]
+fn a_terminal_that_is_kept_is_any_users_and_ends_the_build_with_its_failure() {
+    let Some(services) = services("interactive-keep") else {
+        return;
+    };
+    let bld = keeping(&services);
+    let mut session = Session::start(&bld, "--secret KEY=abc-def +somebody");
+    session.wait_for("/work $");
+    session.types("echo $(id -u):$KEY\n");
+    session.wait_for("1234:abc-def");
+    session.types("exit 3\n");
+    session.wait_for("did not complete successfully: exit code 3");
+    session.wait_for("=== Failure ===");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_of_as_elsewhere() {
+    let Some(services) = services("interactive-keep") else {
+        return;
+    };
+    let bld = keeping(&services);
+    let mut session = Session::start(&bld, "+missing");
+    session.wait_for("cannot run `/nowhere/program`");
+    session.wait_for("exit code 127");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+}
+
+#[test]
+fn a_failure_elsewhere_gives_the_terminal_back() {
+    let Some(services) = services("interactive-keep") else {
+        return;
+    };
+    let bld = keeping(&services);
+    let mut session = Session::start(&bld, "+both");
+    session.wait_for("/work #");
+    session.types("sleep 1000\n");
+    session.wait_for("exit code 5");
+    session.wait_for("=== Failure ===");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+}
+
+#[test]
+fn a_terminal_that_is_kept_is_only_for_the_platform_of_bld() {
+    let Some(services) = services("interactive-keep") else {
+        return;
+    };
+    let bld = keeping(&services);
+    let mut session = Session::start(&bld, "+foreign");
+    session.wait_for("is not possible for linux/arm64");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+}
+
 #[test]
 fn without_a_terminal_an_interactive_command_says_what_is_missing() {
     let Some(services) = services("interactive") else {
@@ -136,6 +272,10 @@ fn without_a_terminal_an_interactive_command_says_what_is_missing() {
     };
     project(&services)
         .fails(1, &["+sit"])
+        .says("an interactive command needs a terminal")
+        .says("Buildfile:7:5");
+    keeping(&services)
+        .fails(1, &["+kept"])
         .says("an interactive command needs a terminal")
         .says("Buildfile:7:5");
 }

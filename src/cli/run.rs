@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::diag::Diagnostic;
+use crate::{diag::Diagnostic, engine::relay};
 
 use super::{
     args::{self, Command},
@@ -18,14 +18,18 @@ use super::{
 
 /// Runs bld with the process's arguments and environment.
 pub fn run() -> ExitCode {
-    let argv = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let argv = || std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    // In a step, where nothing of the environment is for bld.
+    if let Some(ended) = relay::inside::asked(argv()) {
+        return ended;
+    }
     let environment = Environment::of_process();
     if let Some(candidates) = completion::asked(&environment) {
         let _ = printer::data(&candidates);
         return ExitCode::SUCCESS;
     }
     let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
-    match main(argv, environment) {
+    match main(argv(), environment) {
         Ok(exit) => exit.into(),
         Err(problem) => {
             printer::diagnostics(&[*problem], streams);

@@ -4,6 +4,7 @@
 use std::{
     collections::HashSet,
     future::Future,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -79,6 +80,11 @@ impl Executor {
     /// Takes what a step gives that only the engine can tell.
     pub fn tell(&self, step: StepId, state: State) {
         self.lowering.tell(step, state);
+    }
+
+    /// Prepares for a command at a terminal: `program` is bld itself. Gives the name of the socket through which it will call.
+    pub fn own_program(&self, program: PathBuf) -> String {
+        self.lowering.own_program(program)
     }
 
     /// Makes an attempt another one, with results of its own.

@@ -1,6 +1,7 @@
 //! The handful of ways in which a run can fail, and the words for what an engine reports.
 
 use crate::{
+    base::Platform,
     diag::{Diagnostic, Frame, Way},
     engine::{EngineError, StepFailure},
 };
@@ -287,6 +288,16 @@ pub fn no_terminal() -> Diagnostic {
         "an interactive command needs a terminal, and there is none",
     )
     .hint("call bld from a terminal, with its input and its error output not redirected")
+}
+
+/// A command whose changes are kept has bld itself with it.
+pub fn foreign_terminal(platform: &Platform, own: &Platform) -> Diagnostic {
+    let message = format!(
+        "`RUN --interactive-keep` is not possible for {platform}: it needs a bld for that platform, and this one is for {own}"
+    );
+    Diagnostic::error("foreign-terminal", message).hint(format!(
+        "build it for {own}, or use `--interactive`, which keeps no changes"
+    ))
 }
 
 /// The terminal cannot be used.

@@ -21,6 +21,7 @@ mod remote_cache;
 mod request;
 mod secrets;
 mod syntax_tree;
+mod terminal;
 
 pub use build::build;
 pub use cache::{forget, look_at_engine, prune};

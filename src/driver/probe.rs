@@ -27,7 +27,7 @@ use super::{
     attempts::Attempts,
     auto_skip::Skips,
     executor::Executor,
-    failure::{Failure, broken_terminal, engine_diagnostic, no_agent, no_terminal, silent_agent},
+    failure::{Failure, engine_diagnostic, no_agent, silent_agent},
     host::Host,
     images::Images,
     outputs::Delivery,
@@ -123,18 +123,11 @@ impl Probe for Running {
     }
 
     async fn at_terminal(&self, step: StepId) -> Result<Answer<i32>, Box<Diagnostic>> {
-        let Some(console) = &self.console else {
-            return Err(Box::new(no_terminal()));
-        };
-        let build = async {
-            let state = self.executor.state(step).await?;
-            Ok((state, self.executor.build().await?))
-        };
-        let (state, build) = build.await.map_err(|e| self.failed(e))?;
-        let _alone = self.sitting.lock().await;
-        let terminal = console.take().map_err(|e| Box::new(broken_terminal(&e)))?;
-        let ended = build.at_terminal(&state, terminal).await;
-        ended.map(Answer::Known).map_err(|e| self.failed(e))
+        self.visit(step).await.map(Answer::Known)
+    }
+
+    async fn kept_at_terminal(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        self.sit(step).await
     }
 
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {

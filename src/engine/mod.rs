@@ -6,6 +6,7 @@ pub mod buildkit;
 pub mod context;
 pub mod fake;
 pub mod lent;
+pub mod relay;
 pub mod terminal;
 
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};

@@ -224,6 +224,9 @@ fn run(run: &Run, n: &Numbers) -> String {
     if run.privileged {
         text.push_str(" privileged");
     }
+    if run.at_terminal {
+        text.push_str(" at-terminal");
+    }
     for (name, address) in &run.hosts {
         let _ = write!(text, " host {name}={address}");
     }

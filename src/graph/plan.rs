@@ -240,6 +240,8 @@ pub struct Run {
     pub secret_env: Vec<SecretEnv>,
     /// With all privileges.
     pub privileged: bool,
+    /// At the terminal of the user, and what it changes is kept. It waits until somebody takes it there.
+    pub at_terminal: bool,
 }
 
 /// A command had a directory of this machine for writing ([`MountKind::Host`]).

@@ -328,6 +328,7 @@ impl Exec {
             mounts: self.state.caches.iter().map(|c| c.mount.clone()).collect(),
             secret_env: Vec::new(),
             privileged: false,
+            at_terminal: false,
         }
     }
 }

@@ -140,6 +140,12 @@ pub trait Probe: Send + Sync {
         Ok(Answer::Undecided)
     }
 
+    /// Executes a step whose command is at the user's terminal, and waits for it. What it changes is kept.
+    async fn kept_at_terminal(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        let _ = step;
+        Ok(())
+    }
+
     /// Does what a [`crate::graph::plan::StepOp::HostRun`], `HostCopy` or `WriteBack` says, on this machine, now; one at a time. A
     /// command of which the file system is kept fails if it does not exit with 0.
     ///

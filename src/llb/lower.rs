@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -14,6 +15,7 @@ use super::{
     exec::{self, Access, CacheSharing, SecretEnv, Security},
     image_with, secrets,
     source::ResolveMode,
+    terminal,
 };
 use crate::{
     base::Platform,
@@ -61,6 +63,7 @@ pub struct Lowering {
     pull: bool,
     no_cache: bool,
     secret_env: OnceLock<bool>,
+    own_program: OnceLock<PathBuf>,
     lowered: Mutex<HashMap<StepId, Lowered>>,
     /// What Dockerfiles gave: an engine says it, no step of the plan does.
     told: Mutex<HashMap<StepId, State>>,
@@ -85,6 +88,7 @@ impl Lowering {
             pull,
             no_cache,
             secret_env: OnceLock::new(),
+            own_program: OnceLock::new(),
             lowered: Mutex::default(),
             told: Mutex::default(),
             again: Mutex::default(),
@@ -95,6 +99,13 @@ impl Lowering {
     /// otherwise the command's shell does it, which works everywhere where there is one.
     pub fn secret_env(&self, native: bool) {
         let _ = self.secret_env.set(native);
+    }
+
+    /// Says where the program itself is, which a command at a terminal has with it; before such a command is lowered. Gives
+    /// the name under which it calls for the terminal, a socket of this build.
+    pub fn own_program(&self, path: PathBuf) -> String {
+        let _ = self.own_program.set(path);
+        terminal::socket(&self.nonce)
     }
 
     /// Takes what a step gives that only an engine can tell. Comes before anything asks for the step.
@@ -247,6 +258,13 @@ impl Lowering {
             args.extend(secrets::exported(run));
         }
         args.extend(run.args.iter().cloned());
+        let at_terminal = run.at_terminal.then(|| {
+            let program = self.own_program.get();
+            program.expect("whoever takes a command to a terminal said so before")
+        });
+        if at_terminal.is_some() {
+            args = terminal::command_line(&args);
+        }
         let mut exec = Exec::new(on, args)
             .env(run.env.iter().cloned())
             .cwd(&run.cwd)
@@ -268,6 +286,12 @@ impl Lowering {
         }
         for place in &run.mounts {
             exec = exec.mount(mount(place, state_of));
+        }
+        for place in at_terminal
+            .iter()
+            .flat_map(|p| terminal::mounts(p, &self.nonce))
+        {
+            exec = exec.mount(place);
         }
         if run.no_cache || self.no_cache {
             exec = exec.fresh(&self.nonce);
@@ -415,7 +439,7 @@ fn source(item: &CopyItem) -> String {
 }
 
 /// A path as a pattern that matches nothing else.
-fn escape(path: &str) -> String {
+pub(super) fn escape(path: &str) -> String {
     let mut pattern = String::with_capacity(path.len());
     for c in path.chars() {
         if matches!(c, '*' | '?' | '[' | '\\') {
@@ -495,7 +519,7 @@ fn directory(path: &str, mode: u32, owner: Option<Owner>, label: &str) -> Edge {
 const UMASK: u32 = 0o077;
 
 /// A step that no statement asked for.
-fn own_label(text: &str) -> Arc<Label> {
+pub(super) fn own_label(text: &str) -> Arc<Label> {
     Arc::new(Label {
         target: String::new(),
         text: text.to_owned(),

@@ -44,6 +44,7 @@ pub mod lower;
 pub mod merge;
 pub mod secrets;
 pub mod source;
+pub mod terminal;
 pub mod vertex;
 
 pub use definition::Definition;

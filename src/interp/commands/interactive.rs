@@ -28,18 +28,23 @@ pub(super) async fn run(
     if exec.session.request.strict && exec.undecided_by.is_none() {
         return Err(error::interactive_strict());
     }
-    if kind == Interactive::Keep {
-        return Err(error::not_yet("RUN --interactive-keep"));
-    }
     let on = exec.fs("RUN")?;
     let args = arguments(exec, command).await?;
     let mut run = exec.run_step(on, args, Keep::FileSystem);
+    run.at_terminal = kind == Interactive::Keep;
+    run.no_cache = run.at_terminal;
     exec.apply(&options, &mut run).await?;
     let step = exec.push_run(run, &options).await?;
-    // What was done there is thrown away: the file system stays what it was.
     exec.state.ended_interactive = true;
+    if kind == Interactive::Keep {
+        exec.state.fs = Some(step);
+    }
+    // Where it is not known whether it runs at all, nobody is asked to sit down.
     if exec.undecided_by.is_some() {
         return Ok(());
+    }
+    if kind == Interactive::Keep {
+        return Ok(exec.session.probe.kept_at_terminal(step).await?);
     }
     match exec.session.probe.at_terminal(step).await? {
         Answer::Known(0) | Answer::Undecided => Ok(()),

@@ -40,18 +40,6 @@ async fn run_entrypoint_puts_the_images_program_in_front() {
 }
 
 #[tokio::test]
-async fn flags_of_later_versions_are_refused_and_never_skipped() {
-    for flag in ["--interactive-keep"] {
-        let text = format!("VERSION 0.8\nFROM alpine\nt:\n  RUN {flag} x\n");
-        let error = Case::new(&text).run("+t").await.error();
-        assert!(
-            error.contains("is not executed by this version of bld yet"),
-            "{error}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn conditions_run_in_order_and_only_as_far_as_needed() {
     insta::assert_snapshot!(plan("  IF no\n    RUN 1\n  ELSE IF missing\n    RUN 2\n  ELSE IF yes\n    RUN 3\n  ELSE IF unasked\n    RUN 4\n  ELSE\n    RUN 5\n  END\n  RUN 6\n").await, @r"
     s0 +base: image alpine:latest

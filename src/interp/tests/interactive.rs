@@ -23,6 +23,43 @@ async fn what_is_done_at_the_terminal_is_thrown_away() {
 }
 
 #[tokio::test]
+async fn what_is_kept_of_a_terminal_is_what_the_target_saves() {
+    let case = case("RUN make\nRUN --interactive-keep sh\nSAVE ARTIFACT a");
+    let ran = case.run("+t").await;
+    assert_eq!(ran.asked, ["terminal: sh"]);
+    insta::assert_snapshot!(ran.plan(), @r"
+    s0 +base: image alpine:latest
+    s1 +t: run s0 `make`
+    s2 +t: run s1 `sh` no-cache at-terminal
+    s3 +t: scratch
+    s4 +t: copy s3 s2:/a -> /a keep-own
+    ");
+}
+
+#[tokio::test]
+async fn a_kept_terminal_is_under_the_same_rules() {
+    for (body, why) in [
+        (
+            "RUN --interactive-keep sh\nRUN more",
+            "5:3: an interactive command must be the last",
+        ),
+        ("LOCALLY\nRUN --interactive-keep sh", "`--interactive-keep`"),
+    ] {
+        let error = case(body).run("+t").await.error();
+        assert!(error.contains(why), "{error}");
+    }
+    let mut strict = case("RUN --interactive-keep sh");
+    strict.request.strict = true;
+    let error = strict.run("+t").await.error();
+    assert!(error.contains("not allowed with `--strict`"), "{error}");
+    let failed = case("RUN --interactive-keep sh").exit("sh", 3);
+    assert_eq!(
+        failed.run("+t").await.error(),
+        "Buildfile:4:3: `RUN --interactive-keep sh` failed"
+    );
+}
+
+#[tokio::test]
 async fn only_saves_may_follow() {
     let error = case("RUN --interactive sh\nSAVE ARTIFACT a\nRUN more")
         .run("+t")

@@ -358,6 +358,13 @@ impl Probe for Script {
         Ok(Answer::Known(scripted))
     }
 
+    async fn kept_at_terminal(&self, step: StepId) -> Result<(), Box<Diagnostic>> {
+        match self.at_terminal(step).await? {
+            Answer::Known(0) => Ok(()),
+            _ => Err(self.rescue(step, Vec::new()).await),
+        }
+    }
+
     async fn on_host(&self, step: StepId) -> Result<Answer<Captured>, Box<Diagnostic>> {
         tokio::task::yield_now().await;
         let planned = self.plan.step(step);
