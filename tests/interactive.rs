@@ -266,6 +266,48 @@ fn a_terminal_that_is_kept_is_only_for_the_platform_of_bld() {
 }
 
 #[test]
+fn beside_a_docker_of_its_own_a_command_has_the_terminal_too() {
+    let Some(mut services) = services("interactive WITH DOCKER") else {
+        return;
+    };
+    services.docker = services.docker_second.clone();
+    let bld = Bld::with(
+        "VERSION 0.8\n\
+         FROM docker-in-debian:bookworm\n\
+         WORKDIR /work\n\
+         lost:\n\
+         \x20   RUN echo made > file\n\
+         \x20   WITH DOCKER --pull busybox:1.36\n\
+         \x20       RUN --interactive sh\n\
+         \x20   END\n\
+         \x20   SAVE ARTIFACT file AS LOCAL file\n\
+         kept:\n\
+         \x20   WITH DOCKER --pull busybox:1.36\n\
+         \x20       RUN --interactive-keep docker run -it --rm -v /work:/work busybox:1.36 sh\n\
+         \x20   END\n\
+         \x20   SAVE ARTIFACT file AS LOCAL file\n",
+    )
+    .on(&services);
+    let mut session = Session::start(&bld, "-P +lost");
+    session.wait_for("# ");
+    session.types("docker images --format 'has {{.Repository}}-{{.Tag}}'; echo changed > file\n");
+    session.wait_for("has busybox-1.36");
+    session.types("exit\n");
+    session.wait_for("=== Success ===");
+    session.child.wait().expect("it ends");
+    assert_eq!(bld.read("file"), "made\n");
+
+    let mut session = Session::start(&bld, "-P +kept");
+    session.wait_for("/ # ");
+    session.types("stty size; echo from-busybox > /work/file; exit\n");
+    session.wait_for("31 97");
+    session.wait_for("=== Success ===");
+    session.wait_for(" icanon");
+    session.child.wait().expect("it ends");
+    assert_eq!(bld.read("file"), "from-busybox\n");
+}
+
+#[test]
 fn without_a_terminal_an_interactive_command_says_what_is_missing() {
     let Some(services) = services("interactive") else {
         return;

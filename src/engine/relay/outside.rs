@@ -112,7 +112,9 @@ mod tests {
 
     use super::*;
 
-    fn terminal() -> (Terminal, mpsc::Sender<Vec<u8>>, Arc<Lock<Vec<u8>>>) {
+    type Screen = Arc<Lock<Vec<u8>>>;
+
+    fn terminal() -> (Terminal, mpsc::Sender<Vec<u8>>, Screen) {
         let (typed, input) = mpsc::channel(4);
         let (sizes, size) = watch::channel(Size {
             rows: 3,

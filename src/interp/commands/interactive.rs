@@ -24,32 +24,53 @@ pub(super) async fn run(
     options: RunOptions,
     kind: Interactive,
 ) -> Result<()> {
-    // Where a condition was not run, it may be the one that keeps it out of such a build.
-    if exec.session.request.strict && exec.undecided_by.is_none() {
-        return Err(error::interactive_strict());
-    }
+    permitted(exec)?;
     let on = exec.fs("RUN")?;
     let args = arguments(exec, command).await?;
     let mut run = exec.run_step(on, args, Keep::FileSystem);
-    run.at_terminal = kind == Interactive::Keep;
-    run.no_cache = run.at_terminal;
     exec.apply(&options, &mut run).await?;
+    if kind == Interactive::Keep {
+        return sit(exec, run, &options, kind).await;
+    }
     let step = exec.push_run(run, &options).await?;
     exec.state.ended_interactive = true;
-    if kind == Interactive::Keep {
-        exec.state.fs = Some(step);
-    }
     // Where it is not known whether it runs at all, nobody is asked to sit down.
     if exec.undecided_by.is_some() {
         return Ok(());
-    }
-    if kind == Interactive::Keep {
-        return Ok(exec.session.probe.kept_at_terminal(step).await?);
     }
     match exec.session.probe.at_terminal(step).await? {
         Answer::Known(0) | Answer::Undecided => Ok(()),
         Answer::Known(status) => Err(error::interactive_failed(&exec.text, status)),
     }
+}
+
+/// An error where nobody may sit at a build.
+pub(crate) fn permitted(exec: &Exec) -> Result<()> {
+    // Where a condition was not run, it may be the one that keeps it out of such a build.
+    if exec.session.request.strict && exec.undecided_by.is_none() {
+        return Err(error::interactive_strict());
+    }
+    Ok(())
+}
+
+/// A command at the terminal that is a step like any other, so that what it changes can be kept.
+pub(crate) async fn sit(
+    exec: &mut Exec,
+    mut run: Run,
+    options: &RunOptions,
+    kind: Interactive,
+) -> Result<()> {
+    run.at_terminal = true;
+    run.no_cache = true;
+    let step = exec.push_run(run, options).await?;
+    exec.state.ended_interactive = true;
+    if kind == Interactive::Keep {
+        exec.state.fs = Some(step);
+    }
+    if exec.undecided_by.is_some() {
+        return Ok(());
+    }
+    Ok(exec.session.probe.kept_at_terminal(step).await?)
 }
 
 impl Exec {

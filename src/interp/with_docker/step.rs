@@ -9,7 +9,7 @@ use super::{
 use crate::{
     graph::plan::{Access, Keep, Mount, MountKind, NewFile, Run, Sharing, StepId, StepOp},
     interp::{
-        commands::run::arguments,
+        commands::{interactive, run::arguments},
         error::{self, Result},
         exec::Exec,
     },
@@ -63,7 +63,7 @@ pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command)
         }
     }
     if options.interactive.is_some() {
-        return Err(error::not_yet("RUN --interactive"));
+        interactive::permitted(exec)?;
     }
     // The body may have changed it.
     super::native(exec)?;
@@ -85,7 +85,11 @@ pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command)
     args.extend(flags("--service", &docker.services));
     args.push("--".to_owned());
     args.extend(words);
-    let mut run = exec.run_step(on, args, exec.keep);
+    let keep = match options.interactive {
+        Some(_) => Keep::FileSystem,
+        None => exec.keep,
+    };
+    let mut run = exec.run_step(on, args, keep);
     run.privileged = true;
     exec.apply(&options, &mut run).await?;
     for marker in MARKERS {
@@ -101,6 +105,10 @@ pub(super) async fn run(exec: &mut Exec, docker: &WithDocker, command: &Command)
             .push(files(&format!("/run/bld/image-{number}"), *fs, true));
     }
     run.mounts.push(data(exec, docker));
+    if let Some(kind) = options.interactive {
+        // Also where nothing is kept: a step can have everything that the inner Docker needs.
+        return interactive::sit(exec, run, &options, kind).await;
+    }
     exec.state.fs = Some(exec.push_run(run, &options).await?);
     Ok(())
 }
