@@ -262,8 +262,10 @@ fn hint(failure: &StepFailure) -> Option<&'static str> {
 /// The path that a copy did not find.
 fn missing_path(failure: &StepFailure) -> Option<String> {
     let rest = failure.message.strip_suffix(": not found")?;
-    let quoted = rest.strip_suffix(" not found")?.trim_matches('"');
-    failure.exit_code.is_none().then(|| quoted.to_owned())
+    // Docker 20.10 says it twice.
+    let quoted = rest.strip_suffix(" not found").unwrap_or(rest);
+    let path = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    failure.exit_code.is_none().then(|| path.to_owned())
 }
 
 /// Whether what failed was to start the shell itself.

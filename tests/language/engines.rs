@@ -1,6 +1,9 @@
 //! The engines that every case runs on, and what each of them has.
 
-use std::sync::{Condvar, Mutex};
+use std::{
+    env,
+    sync::{Condvar, Mutex},
+};
 
 use serde::Deserialize;
 
@@ -20,7 +23,7 @@ pub enum Need {
 #[derive(Debug, Clone)]
 pub struct Engine {
     /// Shown with every failure.
-    pub name: &'static str,
+    pub name: String,
     sites: Vec<Site>,
 }
 
@@ -29,6 +32,8 @@ pub struct Engine {
 pub struct Site {
     /// For `BLD_ENGINE`.
     pub address: String,
+    /// The Docker daemon that has the images: the engine itself, or for an engine without images the one beside it.
+    pub docker: String,
     /// bld's config file.
     pub config: String,
     /// The registry that cases may push to.
@@ -37,19 +42,27 @@ pub struct Site {
 }
 
 impl Engine {
-    /// Every engine there is; none where the services do not run.
+    /// Every engine there is; none where the services do not run. `BLD_CASE_ENGINE` names another one to try instead,
+    /// which is one that allows privileged steps, and `BLD_CASE_DOCKER` the daemon beside it.
     pub fn all(services: Option<&Services>) -> Vec<Self> {
         let Some(services) = services else {
             return Vec::new();
         };
         let site = |address: &str, has: &[Need]| Site {
             address: address.to_owned(),
+            docker: env::var("BLD_CASE_DOCKER").unwrap_or_else(|_| address.to_owned()),
             config: services.config.clone(),
             registry: services.registry.clone(),
             has: has.to_vec(),
         };
+        if let Ok(address) = env::var("BLD_CASE_ENGINE") {
+            return vec![Self {
+                sites: vec![site(&address, &[Need::Privileged])],
+                name: address,
+            }];
+        }
         vec![Self {
-            name: "docker-20.10",
+            name: "docker-20.10".to_owned(),
             sites: vec![
                 site(&services.docker, &[]),
                 site(&services.docker_second, &[Need::Privileged]),
@@ -61,12 +74,13 @@ impl Engine {
     pub fn none() -> Self {
         let nowhere = Site {
             address: "unix:///nowhere/docker.sock".to_owned(),
+            docker: String::new(),
             config: String::new(),
             registry: "127.0.0.1:9".to_owned(),
             has: vec![Need::NoEngine],
         };
         Self {
-            name: "no engine",
+            name: "no engine".to_owned(),
             sites: vec![nowhere],
         }
     }

@@ -50,6 +50,9 @@ pub fn run(case: &Case, site: &Site) -> Result<(), String> {
     };
     let case = &Case::read_with(&case.dir, |text| names.fill(&text))?;
     let mut bld = Bld::new().env("BLD_ENGINE", &site.address);
+    if site.docker != site.address {
+        bld = bld.env("DOCKER_HOST", &site.docker);
+    }
     if !site.config.is_empty() {
         bld = bld.env("BLD_CONFIG", &site.config);
     }
@@ -69,7 +72,7 @@ pub fn run(case: &Case, site: &Site) -> Result<(), String> {
             ));
         }
     }
-    let docker = (!case.needs.contains(&Need::NoEngine)).then(|| Docker::at(&site.address));
+    let docker = (!case.needs.contains(&Need::NoEngine)).then(|| Docker::at(&site.docker));
     let mut result = Ok(());
     for (at, step) in case.run.iter().enumerate() {
         result = one(case, at + 1, step, &bld, &names, docker.as_ref())

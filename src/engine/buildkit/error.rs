@@ -78,6 +78,9 @@ pub fn of_command(message: &str) -> String {
     } else if text.starts_with("process \"") {
         text.rsplit_once("did not complete successfully: ")
             .map(|(_, rest)| rest)
+    } else if text.contains("failed to calculate checksum of ref ") {
+        // Newer daemons, of a file that is not there: the reference is a name of their own.
+        text.find(": \"").map(|at| &text[at + 2..])
     } else {
         None
     };
@@ -197,6 +200,10 @@ mod tests {
                 "exit code: 3",
             ),
             ("failed to solve: no such file", "no such file"),
+            (
+                "failed to compute cache key: failed to calculate checksum of ref 8yg1::b37i: \"/w/x: y\": not found",
+                "\"/w/x: y\": not found",
+            ),
         ] {
             assert_eq!(of_command(message), shown);
         }
