@@ -19,4 +19,5 @@ mod project;
 mod push;
 mod remote_cache;
 mod secrets;
+mod standalone;
 mod syntax;

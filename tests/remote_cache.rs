@@ -90,7 +90,8 @@ fn what_a_cache_has_runs_nowhere_else_again_the_root_and_what_is_marked() {
     let ran = site
         .bld
         .ok(&["--push", &format!("--remote-cache={cache}"), "+root"]);
-    ran.says(&format!("Cache written to {cache}"));
+    ran.says(&format!("Cache written to {cache}"))
+        .never_says("warning");
     let [root, hinted, between] = site.stamps();
     let found = site.elsewhere(&[&format!("--remote-cache={cache}"), "+root"]);
     assert_eq!(found[..2], [root.clone(), hinted]);

@@ -72,7 +72,7 @@ pub async fn build(
         Arc::clone(&events),
         terms,
     ));
-    let docker = Daemon::at(connection.address());
+    let docker = Daemon::of(connection.address());
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     // A failed step stops the others, but is no cancelling by the user.

@@ -7,8 +7,8 @@ use tokio::sync::OnceCell;
 use crate::{
     base::Platform,
     diag::Diagnostic,
-    docker::{self, DockerError},
-    engine::buildkit::Address,
+    docker::{self, DockerError, address::Surroundings},
+    engine::buildkit::{Address, dial::Peer},
     events::{Event, EventSink},
     interp::probe::BaseImage,
     oci::{DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache},
@@ -29,25 +29,35 @@ struct Local {
     docker: Arc<Daemon>,
 }
 
-/// The Docker daemon's REST side, reached at the first need. Not every engine has one.
+/// A Docker daemon's REST side, reached at the first need.
 pub struct Daemon {
-    address: String,
+    /// None: the one that Docker's own command would talk to.
+    address: Option<String>,
     client: OnceCell<Result<Arc<docker::Client>, DockerError>>,
 }
 
 impl Daemon {
-    /// The daemon at an engine's address.
-    pub fn at(address: &Address) -> Arc<Self> {
+    /// The daemon that an engine is in; for an engine that stands alone the one beside it, which is there for its images.
+    pub fn of(engine: &Address) -> Arc<Self> {
+        let inside = engine.peer == Peer::Docker;
         Arc::new(Self {
-            address: address.to_string(),
+            address: inside.then(|| engine.to_string()),
             client: OnceCell::new(),
         })
+    }
+
+    /// Whether the engine is in it, and builds on its images.
+    pub fn builds(&self) -> bool {
+        self.address.is_some()
     }
 
     /// The client.
     pub async fn client(&self) -> Result<&Arc<docker::Client>, DockerError> {
         let connect = || async {
-            let address = docker::Address::parse(&self.address, None)?;
+            let address = match &self.address {
+                Some(address) => docker::Address::parse(address, None)?,
+                None => docker::Address::find(&Surroundings::of_this_process())?,
+            };
             docker::Client::connect(address).await.map(Arc::new)
         };
         self.client
@@ -116,7 +126,7 @@ impl Images {
             executor: Arc::clone(executor),
             docker: Arc::clone(docker),
         };
-        let local = (!request.pull).then_some(local);
+        let local = (docker.builds() && !request.pull).then_some(local);
         Self {
             local,
             ..Self::of_registries(request, outside, events)

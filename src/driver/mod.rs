@@ -12,6 +12,7 @@ mod dockerfile;
 mod engines;
 mod executor;
 mod failure;
+mod handover;
 mod host;
 mod images;
 mod outputs;

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    base::Digest,
     diag::Diagnostic,
-    engine::{Capability, Export},
+    engine::Export,
     events::{Event, EventSink, Label, OutputEvent},
     graph::{
         Ledger,
@@ -18,16 +17,14 @@ use crate::{
     },
     interp::probe::HostImage,
     llb::{CopyFile, Edge, FileOp, State},
-    oci::ImageRef,
-    output::{
-        FileRequest, ImageRequest, Pusher, Staging, duplicates, files, image, load::LoadPlan,
-    },
+    output::{FileRequest, ImageRequest, Staging, duplicates, files, image},
 };
 
 use super::{
     engines::Connection,
     executor::Executor,
     failure::{Failure, FailureKind},
+    handover::Image,
     images::{Daemon, Outside},
 };
 
@@ -54,12 +51,6 @@ pub struct Delivery {
     pub save_inline_cache: bool,
     /// What the visits are called.
     pub ledger: Arc<Ledger>,
-}
-
-/// An image that is output, with what it is made of.
-struct Image<'a> {
-    output: &'a ImageOutput,
-    request: ImageRequest,
 }
 
 impl Delivery {
@@ -263,107 +254,6 @@ impl Delivery {
             Some("") => "./".to_owned(),
             Some(below) => below.to_owned(),
             None => path.to_owned(),
-        }
-    }
-
-    async fn hand_over_images(
-        &self,
-        images: &[Image<'_>],
-        requests: &[ImageRequest],
-        statement: &str,
-    ) -> Result<(), Failure> {
-        let engine = self
-            .connection
-            .engine()
-            .await
-            .map_err(Failure::from_engine)?;
-        let needed_by = format!("`{statement}` at {}", requests[0].at);
-        let store = engine
-            .describe()
-            .require(Capability::ImageStore, &needed_by);
-        store.map_err(Failure::from_engine)?;
-        let plan = LoadPlan::new(requests, &engine.describe().native);
-        for remark in &plan.remarks {
-            self.events.emit(Event::Remark(remark.clone()));
-        }
-        let docker_failed =
-            |e: crate::docker::DockerError| Failure::new(FailureKind::Environment, e.diagnostic());
-        let docker = self.docker.client().await.map_err(docker_failed)?;
-        let before = plan.look(docker).await.map_err(docker_failed)?;
-        let exports: Vec<_> = images
-            .iter()
-            .zip(&plan.names)
-            .map(|(image, names)| self.export_image(image, names))
-            .collect();
-        let ids: Vec<Option<Digest>> = stream::iter(exports)
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        let failed = |problem: Box<Diagnostic>| Failure::new(FailureKind::Environment, *problem);
-        plan.verify(docker, requests, &ids, &before, &self.events)
-            .await
-            .map_err(failed)?;
-        if requests.iter().any(|r| r.push) {
-            self.events.emit(Event::Phase("push"));
-            let pusher = Pusher {
-                docker: Arc::clone(docker),
-                registries: Arc::clone(&self.outside.registries),
-                credentials: Arc::clone(&self.outside.credentials) as Arc<_>,
-                cache_dir: self.cache_dir.clone(),
-                events: Arc::clone(&self.events),
-            };
-            let pushed = pusher.push(requests, &ids, &plan).await;
-            self.remove_nameless(docker, requests, &ids).await;
-            pushed.map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// One image into the daemon's store, under the names that it is to have there.
-    async fn export_image(
-        &self,
-        image: &Image<'_>,
-        names: &[ImageRef],
-    ) -> Result<Option<Digest>, Failure> {
-        let export = Export::Image {
-            names: names.iter().map(ToString::to_string).collect(),
-            config: Box::new((*image.output.config).clone()),
-            inline_cache: self.save_inline_cache && image.request.push,
-        };
-        let state = self.executor.state(image.output.state).await;
-        let state = state.map_err(Failure::from_engine)?;
-        let build = self.executor.build().await.map_err(Failure::from_engine)?;
-        match build.export(&state, export).await {
-            Ok(exported) => Ok(exported.image_id),
-            Err(error) => {
-                let mut failure = Failure::from_engine(error);
-                for diagnostic in &mut failure.diagnostics {
-                    diagnostic
-                        .at
-                        .get_or_insert_with(|| image.request.at.clone());
-                }
-                Err(failure)
-            }
-        }
-    }
-
-    /// What was exported only to be pushed has no name in the daemon, and would lie there for ever.
-    async fn remove_nameless(
-        &self,
-        docker: &crate::docker::Client,
-        requests: &[ImageRequest],
-        ids: &[Option<Digest>],
-    ) {
-        for (request, id) in requests.iter().zip(ids) {
-            let Some(id) = id.as_ref().filter(|_| !request.load) else {
-                continue;
-            };
-            if let Ok(Some(image)) = docker.image(id.as_str()).await
-                && image.tags.is_empty()
-            {
-                // Nobody is harmed by an image that stays.
-                let _ = docker.remove(id.as_str()).await;
-            }
         }
     }
 

@@ -12,6 +12,8 @@ pub mod terminal;
 use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,6 +33,8 @@ pub enum Capability {
     SecretEnv,
     /// Images into an image store of the engine.
     ImageStore,
+    /// Images as archives.
+    Archives,
     /// The image store holds one name for several platforms.
     MultiPlatformStore,
     /// The engine pushes images itself.
@@ -50,6 +54,7 @@ impl Capability {
             Self::HostDirectories => "directories of this machine",
             Self::SecretEnv => "secrets in the environment",
             Self::ImageStore => "image store",
+            Self::Archives => "archives of images",
             Self::MultiPlatformStore => "image store for several platforms under one name",
             Self::Push => "push of its own",
             Self::InlineCache => "inline cache",
@@ -228,6 +233,15 @@ pub enum Export {
         /// Cache records go into the image.
         inline_cache: bool,
     },
+    /// An image as an archive that a Docker daemon loads.
+    Archive {
+        /// Complete names.
+        names: Vec<String>,
+        /// Its configuration; `rootfs` is filled in.
+        config: Box<ImageConfig>,
+        /// Where its bytes go; when nobody takes them any more, the export fails.
+        into: mpsc::Sender<Bytes>,
+    },
     /// All files below an empty directory of this machine, with modes and times.
     Files {
         /// The directory; it exists.
@@ -240,6 +254,34 @@ pub enum Export {
 pub struct Exported {
     /// The image's id in the store: the digest of its configuration, or on a containerd store of its manifest.
     pub image_id: Option<Digest>,
+    /// The digest of its configuration, where the engine tells it.
+    pub config: Option<Digest>,
+}
+
+/// An image that the engine itself pushes.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The complete name.
+    pub name: String,
+    /// Its registry may be talked to without a trusted certificate.
+    pub insecure: bool,
+    /// What it is made of: one image, or in an index one for each platform.
+    pub images: Vec<PushedImage>,
+    /// The name stands for an index.
+    pub index: bool,
+    /// Cache records go into the image.
+    pub inline_cache: bool,
+}
+
+/// One image of a [`Push`].
+#[derive(Debug, Clone)]
+pub struct PushedImage {
+    /// Its file system.
+    pub state: State,
+    /// Its configuration; `rootfs` is filled in.
+    pub config: Box<ImageConfig>,
+    /// What it is for.
+    pub platform: Platform,
 }
 
 /// What an engine's cache takes.
@@ -306,6 +348,15 @@ pub trait Build: Send + Sync {
 
     /// Exports a state. What has been solved before is not executed again.
     async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError>;
+
+    /// Pushes an image, and gives what the registry is to have under its name then. Asked of engines with
+    /// [`Capability::Push`].
+    async fn push(&self, push: Push) -> Result<Digest, EngineError> {
+        Err(EngineError::Other(format!(
+            "this engine cannot push `{}`",
+            push.name
+        )))
+    }
 
     /// Writes into a registry how these states came to be, and their layers, so that another engine need not execute
     /// them. Asked of engines with [`Capability::RegistryCache`].

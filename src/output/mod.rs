@@ -11,6 +11,7 @@ pub mod image;
 pub mod load;
 pub mod push;
 mod push_daemon;
+pub mod push_engine;
 mod runs;
 pub mod upload;
 

@@ -283,18 +283,7 @@ impl Pusher {
         found: Digest,
         digest: Digest,
     ) -> Result<Pushed, Failure> {
-        if found != digest {
-            let message =
-                format!("the registry has {found} under the name after {digest} was pushed");
-            let error = Diagnostic::error("push-verify", message)
-                .hint("somebody else may have pushed the same name at the same time");
-            return Err(failed(job, error));
-        }
-        self.events.emit(Event::Output(OutputEvent::Pushed {
-            target: job.label.target.clone(),
-            name: job.name.familiar(),
-            digest: digest.clone(),
-        }));
+        check_pushed(job.name, job.images[0].0, &found, &digest, &self.events)?;
         Ok(Pushed {
             name: job.name.clone(),
             digest,
@@ -352,11 +341,37 @@ fn index(manifests: &[(&ImageRequest, &Uploaded)]) -> (Bytes, &'static str) {
     (Bytes::from(bytes), media_type)
 }
 
+/// Tells of a push, unless the registry has something else under the name.
+pub(super) fn check_pushed(
+    name: &ImageRef,
+    request: &ImageRequest,
+    found: &Digest,
+    digest: &Digest,
+    events: &Arc<dyn EventSink>,
+) -> Result<(), Failure> {
+    if found != digest {
+        let message = format!("the registry has {found} under the name after {digest} was pushed");
+        let error = Diagnostic::error("push-verify", message)
+            .hint("somebody else may have pushed the same name at the same time");
+        return Err(failure(name, request, error));
+    }
+    events.emit(Event::Output(OutputEvent::Pushed {
+        target: request.target.clone(),
+        name: name.familiar(),
+        digest: digest.clone(),
+    }));
+    Ok(())
+}
+
 pub(super) fn failed(job: &Job<'_>, diagnostic: Diagnostic) -> Failure {
     failure(job.name, job.images[0].0, diagnostic)
 }
 
-fn failure(name: &ImageRef, request: &ImageRequest, mut diagnostic: Diagnostic) -> Failure {
+pub(super) fn failure(
+    name: &ImageRef,
+    request: &ImageRequest,
+    mut diagnostic: Diagnostic,
+) -> Failure {
     diagnostic.message = format!(
         "cannot push image `{}`: {}",
         name.familiar(),

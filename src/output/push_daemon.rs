@@ -32,7 +32,12 @@ impl Pusher {
         };
         let push = || async {
             let pushed = self.docker.push(job.name, &credential, &progress).await;
-            pushed.map_err(|e| classify(&e, job.name, logged_in))
+            pushed.map_err(|error| match error {
+                DockerError::Failed { message, .. } => classify(&message, job.name, logged_in),
+                error => RegistryError::Local {
+                    reason: error.to_string(),
+                },
+            })
         };
         let policy = RetryPolicy {
             // The daemon has tried each layer five times by then.
@@ -60,15 +65,10 @@ impl Pusher {
     }
 }
 
-/// What a daemon's words about a failed push mean; it gives nothing else.
-fn classify(error: &DockerError, name: &ImageRef, logged_in: bool) -> RegistryError {
+/// What the words of a daemon or an engine about a failed push mean; it gives nothing else.
+pub(super) fn classify(message: &str, name: &ImageRef, logged_in: bool) -> RegistryError {
     let registry = name.registry.clone();
-    let DockerError::Failed { message, .. } = error else {
-        return RegistryError::Local {
-            reason: error.to_string(),
-        };
-    };
-    let reason = message.clone();
+    let reason = message.to_owned();
     let words = message.to_lowercase();
     let says = |any: &[&str]| any.iter().any(|word| words.contains(word));
     if says(&[
@@ -134,11 +134,7 @@ mod tests {
                 false,
             ),
         ] {
-            let error = DockerError::Failed {
-                doing: "push".to_owned(),
-                message: message.to_owned(),
-            };
-            let error = classify(&error, &name, true);
+            let error = classify(message, &name, true);
             assert_eq!(error.is_transient(), transient, "{message}");
             assert_eq!(
                 matches!(error, RegistryError::Denied { .. }),

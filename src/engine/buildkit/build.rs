@@ -33,7 +33,7 @@ use crate::{
     base::{Digest, Platform},
     engine::{
         Build, CacheSource, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat,
-        FromDockerfile, ResolvedImage, Solved, StepFailure, Terminal,
+        FromDockerfile, Push, ResolvedImage, Solved, StepFailure, Terminal,
     },
     llb::{Definition, Edge, Foreign, Op, State, Vertex, encode::platform_pb},
     oci::ImageConfig,
@@ -63,8 +63,8 @@ pub(super) struct Site {
     pub(super) privileged: bool,
     /// Cancelled: everything stops.
     pub(super) stop: CancellationToken,
-    /// Exports to directories run one at a time.
-    pub(super) to_directory: Mutex<()>,
+    /// What is exported to this side comes one at a time.
+    pub(super) receiving: Mutex<()>,
     /// Exporters differ.
     pub(super) image_exporter: Option<&'static str>,
     /// For errors.
@@ -216,6 +216,10 @@ impl Build for GatewayBuild {
 
     async fn export(&self, state: &State, export: Export) -> Result<Exported, EngineError> {
         self.site.export(state, export).await
+    }
+
+    async fn push(&self, push: Push) -> Result<Digest, EngineError> {
+        self.site.push(push).await
     }
 
     async fn save_cache(&self, states: &[Edge], to: &CacheTarget) -> Result<(), EngineError> {

@@ -2,24 +2,29 @@
 //!
 //! A cache is exported like an image: by a second gateway build in the same session, of which everything is there
 //! already. Its result is a map with one entry for each state, and the daemon's cache exporter walks them all. The map
-//! needs a platform for every entry, which for a cache means nothing.
+//! needs a platform for every entry, and the daemon warns where two have the same. For a cache they mean nothing, so these
+//! are made up.
 
 use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{
     CacheOptions, CacheOptionsEntry, SolveRequest,
-    frontend::{self, Ref, RefMap, result},
+    frontend::{self, RefMap, result},
 };
-use serde_json::json;
 
-use super::{build::Site, gateway::Refused};
+use super::{
+    build::Site,
+    export::{expected, platforms},
+    gateway::Refused,
+};
 use crate::{
+    base::Platform,
     engine::{CacheSource, CacheTarget, EngineError},
     llb::{Definition, Edge},
 };
 
 /// The attribute with which a daemon talks to a registry that has no trusted certificate.
-const INSECURE: &str = "registry.insecure";
+pub(super) const INSECURE: &str = "registry.insecure";
 
 impl Site {
     /// Writes how these states came to be, and their layers.
@@ -28,26 +33,29 @@ impl Site {
         states: &[Edge],
         to: &CacheTarget,
     ) -> Result<(), EngineError> {
+        let name = |number| Platform {
+            os: "linux".to_owned(),
+            arch: format!("state{number}"),
+            variant: String::new(),
+        };
+        let names: Vec<Platform> = (0..states.len()).map(name).collect();
         // One after the other: everything has been executed, so that each takes no longer than its call.
         let request = SolveRequest {
             cache: Some(CacheOptions {
                 exports: vec![exporter(to)],
                 ..CacheOptions::default()
             }),
+            frontend_attrs: expected(&names),
             ..self.request()
         };
         let gateway = self.gateway(request);
         let mut refs = HashMap::new();
-        for (number, edge) in states.iter().enumerate() {
-            let definition = Definition::of(edge);
-            match self.solve(&gateway, &definition, true).await {
-                Ok(id) => refs.insert(number.to_string(), Ref { id, def: None }),
-                Err(refused) => return Err(self.explain(&definition, refused).await),
-            };
+        for (name, edge) in names.iter().zip(states) {
+            let reference = self.reference(&gateway, &Definition::of(edge)).await?;
+            refs.insert(name.to_string(), reference);
         }
-        let platforms = platforms(refs.len());
         let result = frontend::Result {
-            metadata: HashMap::from([("refs.platforms".to_owned(), platforms)]),
+            metadata: HashMap::from([platforms(&names)]),
             result: Some(result::Result::Refs(RefMap { refs })),
             ..frontend::Result::default()
         };
@@ -91,18 +99,6 @@ fn exporter(to: &CacheTarget) -> CacheOptionsEntry {
     }
 }
 
-/// A daemon refuses a map of results that does not say for which platform each is.
-fn platforms(count: usize) -> Vec<u8> {
-    let entry = |number: usize| {
-        json!({
-            "ID": number.to_string(),
-            "Platform": { "os": "linux", "architecture": "amd64" },
-        })
-    };
-    let entries: Vec<_> = (0..count).map(entry).collect();
-    json!({ "Platforms": entries }).to_string().into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +140,5 @@ mod tests {
             attrs(&insecure),
             format!("{reference} registry.insecure=true")
         );
-    }
-
-    #[test]
-    fn every_state_of_a_cache_has_a_platform() {
-        let told: serde_json::Value = serde_json::from_slice(&platforms(2)).unwrap();
-        assert_eq!(told["Platforms"][1]["ID"], "1");
-        assert_eq!(told["Platforms"][1]["Platform"]["os"], "linux");
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard_buildkit_proto::moby::buildkit::v1::{
-    CacheOptions, DiskUsageRequest, ListWorkersRequest, PruneRequest as Prune, SolveRequest,
+    CacheOptions, DiskUsageRequest, InfoRequest, ListWorkersRequest, PruneRequest as Prune,
+    SolveRequest,
     frontend::{PingRequest, PongResponse, Result as BridgeResult, ReturnRequest},
     types::WorkerRecord,
 };
@@ -65,7 +66,8 @@ impl BuildKit {
         let product = match (address.peer, version) {
             (Peer::Docker, Some(version)) => format!("Docker {version}"),
             (Peer::Docker, None) => "Docker".to_owned(),
-            (Peer::BuildKit, _) => "BuildKit".to_owned(),
+            (Peer::BuildKit, Some(version)) => format!("BuildKit {version}"),
+            (Peer::BuildKit, None) => "BuildKit".to_owned(),
         };
         let description = Description {
             name: format!("{product} at {address}"),
@@ -97,7 +99,7 @@ impl BuildKit {
             cache_from: request.cache_from,
             privileged: request.privileged,
             stop: request.cancel.child_token(),
-            to_directory: Mutex::new(()),
+            receiving: Mutex::new(()),
             image_exporter: self.image_exporter,
             engine: self.description.name.clone(),
         })
@@ -120,6 +122,7 @@ async fn ask(
     let version = async {
         match address.peer {
             Peer::Docker => dial::docker_version(&address).await,
+            // Asked for below, on the connection that is there then.
             Peer::BuildKit => None,
         }
     };
@@ -130,14 +133,21 @@ async fn ask(
             reason: error::read(&status).message,
         };
         let mut control = client.control.clone();
-        let (workers, pong) = tokio::join!(
+        let mut of_version = client.control.clone();
+        let (workers, pong, info) = tokio::join!(
             control.list_workers(ListWorkersRequest::default()),
-            ping(&client, Vec::new())
+            ping(&client, Vec::new()),
+            of_version.info(InfoRequest::default()),
         );
+        // The BuildKit inside of a Docker daemon often does not know its own.
+        let version = info
+            .ok()
+            .and_then(|info| info.into_inner().buildkit_version);
+        let version = version.map(|version| version.version);
         let workers = workers.map_err(unreachable)?.into_inner().record;
         let worker = workers.into_iter().next().unwrap_or_default();
         // What it can do is a matter of choice; a daemon that does not say can do less.
-        Ok::<_, EngineError>((client, worker, pong.unwrap_or_default()))
+        Ok::<_, EngineError>((client, worker, pong.unwrap_or_default(), version))
     };
     let both = async { tokio::join!(grpc, version) };
     let unreachable = |reason: String| EngineError::Unreachable {
@@ -149,7 +159,14 @@ async fn ask(
             "no answer within {} seconds",
             PATIENCE.as_secs()
         ))),
-        Ok((Ok((client, worker, pong)), version)) => Ok((client, worker, pong, version)),
+        Ok((Ok((client, worker, pong, own)), version)) => {
+            let version = if address.peer == Peer::Docker {
+                version
+            } else {
+                own
+            };
+            Ok((client, worker, pong, version))
+        }
         // Podman has Docker's interface and no BuildKit in it.
         Ok((Err(EngineError::Unreachable { reason, .. }), Some(version))) => Err(unreachable(
             format!("the daemon, version {version}, does not offer BuildKit ({reason})"),
@@ -209,6 +226,7 @@ fn capabilities(peer: Peer, containerd: bool, pong: &PongResponse) -> BTreeSet<C
     [
         (Capability::SecretEnv, known("exec.secretenv")),
         (Capability::ImageStore, own_store),
+        (Capability::Archives, registry),
         (Capability::MultiPlatformStore, own_store && containerd),
         (Capability::Push, registry),
         (Capability::InlineCache, true),

@@ -3,12 +3,15 @@
 //! A Docker daemon has BuildKit behind `POST /grpc` with an upgrade; when that path is gone (Docker 29 announces it),
 //! gRPC is spoken on the socket itself. A daemon of BuildKit's own speaks nothing else.
 
-use std::{fmt, future::poll_fn, io, path::PathBuf, pin::Pin};
+use std::{fmt, future::poll_fn, io, path::PathBuf, pin::Pin, process::Stdio};
 
 use http::{Request, StatusCode, header};
 use hyper::{body::Body as _, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    process::Command,
+};
 
 /// What speaks at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Place {
     Unix(PathBuf),
     /// `host:port`.
     Tcp(String),
+    /// A container in which BuildKit runs: a command that enters it, and its name.
+    Container(&'static str, String),
 }
 
 /// The address of an engine.
@@ -38,19 +43,42 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `unix:///path` or `tcp://host:port`.
+    /// Reads `unix:///path` or `tcp://host:port`, and for a BuildKit `docker-container://name` or
+    /// `podman-container://name`.
     pub fn parse(peer: Peer, text: &str) -> Result<Self, String> {
         let place = if let Some(path) = text.strip_prefix("unix://") {
             Place::Unix(path.into())
         } else if let Some(host) = text.strip_prefix("tcp://") {
             Place::Tcp(host.trim_end_matches('/').to_owned())
+        } else if let Some(container) = (peer == Peer::BuildKit).then(|| container(text)).flatten()
+        {
+            container
         } else {
+            let known = match peer {
+                Peer::Docker => "`unix://` or `tcp://`",
+                Peer::BuildKit => {
+                    "`unix://`, `tcp://`, `docker-container://` or `podman-container://`"
+                }
+            };
             return Err(format!(
-                "`{text}` is not an address that bld can reach: expected `unix://` or `tcp://`"
+                "`{text}` is not an address that bld can reach: expected {known}"
             ));
         };
         Ok(Self { peer, place })
     }
+}
+
+/// The name of a container is not taken for an option of the command.
+fn container(text: &str) -> Option<Place> {
+    let (scheme, name) = text.split_once("://")?;
+    let command = match scheme {
+        "docker-container" => "docker",
+        "podman-container" => "podman",
+        _ => return None,
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    (starts && name.chars().all(plain)).then(|| Place::Container(command, name.to_owned()))
 }
 
 impl fmt::Display for Address {
@@ -58,6 +86,7 @@ impl fmt::Display for Address {
         match &self.place {
             Place::Unix(path) => write!(f, "unix://{}", path.display()),
             Place::Tcp(host) => write!(f, "tcp://{host}"),
+            Place::Container(command, name) => write!(f, "{command}-container://{name}"),
         }
     }
 }
@@ -70,6 +99,25 @@ impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> Io for T {}
 /// A stream as hyper wants it, whatever it is made of.
 pub type BoxIo = Box<dyn Io>;
 
+/// The input and output of `buildctl dial-stdio` inside of a container, which passes everything on to the daemon there.
+fn enter(command: &str, container: &str) -> io::Result<BoxIo> {
+    let child = Command::new(command)
+        .args(["exec", "-i", container, "buildctl", "dial-stdio"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // What it says when it cannot is for the user.
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child =
+        child.map_err(|e| io::Error::new(e.kind(), format!("cannot run `{command}`: {e}")))?;
+    let input = child.stdin.take().expect("it is piped");
+    let output = child.stdout.take().expect("it is piped");
+    // The command lives as long as the connection.
+    tokio::spawn(async move { child.wait().await });
+    Ok(Box::new(TokioIo::new(tokio::io::join(output, input))))
+}
+
 async fn open(place: &Place) -> io::Result<BoxIo> {
     Ok(match place {
         Place::Unix(path) => Box::new(TokioIo::new(UnixStream::connect(path).await?)),
@@ -78,6 +126,7 @@ async fn open(place: &Place) -> io::Result<BoxIo> {
             stream.set_nodelay(true)?;
             Box::new(TokioIo::new(stream))
         }
+        Place::Container(command, name) => enter(command, name)?,
     })
 }
 
@@ -134,4 +183,35 @@ pub async fn docker_version(address: &Address) -> Option<String> {
     }
     let answer: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
     Some(answer["Version"].as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown_in_the_same_words() {
+        for text in [
+            "unix:///run/buildkit/buildkitd.sock",
+            "tcp://builder:1234",
+            "docker-container://buildx_buildkit_x0",
+            "podman-container://b",
+        ] {
+            let address = Address::parse(Peer::BuildKit, text).unwrap();
+            assert_eq!(address.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_refused_with_the_ways_that_there_are() {
+        for (peer, text, known) in [
+            (Peer::BuildKit, "docker-container://-v", "podman-container"),
+            (Peer::BuildKit, "docker-container://", "podman-container"),
+            (Peer::BuildKit, "kube-pod://x", "podman-container"),
+            (Peer::Docker, "docker-container://x", "`tcp://`"),
+        ] {
+            let why = Address::parse(peer, text).unwrap_err();
+            assert!(why.contains(known) && why.contains(text), "{why}");
+        }
+    }
 }

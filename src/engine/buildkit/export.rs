@@ -8,23 +8,42 @@ use std::collections::HashMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{
     CacheOptions, CacheOptionsEntry, Exporter, SolveRequest, SolveResponse,
-    frontend::{self, Ref, result},
+    frontend::{self, Ref, RefMap, result},
 };
+use serde_json::json;
 
-use super::{attach::trouble::EXPORT, build::Site, gateway::Refused};
+use super::{
+    attach::{receive::Expected, trouble::EXPORT},
+    build::Site,
+    cache,
+    gateway::Gateway,
+};
 use crate::{
-    base::Digest,
-    engine::{Capability, EngineError, Export, Exported},
+    base::{Digest, Platform},
+    engine::{Capability, EngineError, Export, Exported, Push},
     events::Label,
     llb::{Definition, FileOp, MakeDir, State},
+    oci::ImageConfig,
 };
 
+/// What a build that returns an image says of it.
+const CONFIG: &str = "containerimage.config";
+
 /// An exporter with what it needs.
+#[derive(Default)]
 struct Wanted {
     exporter: &'static str,
     attrs: HashMap<String, String>,
+    /// What the images are for.
+    platforms: Vec<Platform>,
     metadata: HashMap<String, Vec<u8>>,
     inline_cache: bool,
+}
+
+/// What is exported: one result, or several, each under a name.
+enum What {
+    One(Definition),
+    Several(Vec<(String, Definition)>),
 }
 
 impl Site {
@@ -44,27 +63,31 @@ impl Site {
                     capability: Capability::ImageStore,
                     needed_by: "the export of an image".to_owned(),
                 };
-                let config = serde_json::to_vec(&config)
-                    .map_err(|e| EngineError::Other(format!("image configuration: {e}")))?;
-                let mut attrs = HashMap::new();
-                if !names.is_empty() {
-                    attrs.insert("name".to_owned(), names.join(","));
-                }
                 let wanted = Wanted {
                     exporter: self.image_exporter.ok_or_else(missing)?,
-                    attrs,
-                    metadata: HashMap::from([("containerimage.config".to_owned(), config)]),
+                    attrs: named(&names),
+                    platforms: vec![config.platform()],
+                    metadata: HashMap::from([(CONFIG.to_owned(), json(&config)?)]),
                     inline_cache,
                 };
-                let definition = match state {
-                    Some(edge) => Definition::of(edge),
-                    None => self.nothing(),
+                let what = What::One(self.something(state));
+                Ok(exported(&self.run(&what, wanted).await?))
+            }
+            Export::Archive {
+                names,
+                config,
+                into,
+            } => {
+                let wanted = Wanted {
+                    exporter: "docker",
+                    attrs: named(&names),
+                    platforms: vec![config.platform()],
+                    metadata: HashMap::from([(CONFIG.to_owned(), json(&config)?)]),
+                    ..Wanted::default()
                 };
-                let response = self.run(&definition, wanted).await?;
-                let digest = response.exporter_response.get("containerimage.digest");
-                Ok(Exported {
-                    image_id: digest.and_then(|d| Digest::parse(d)),
-                })
+                let what = What::One(self.something(state));
+                let response = self.receive(&what, wanted, Expected::Archive(into)).await?;
+                Ok(exported(&response))
             }
             Export::Files { dest } => {
                 let Some(edge) = state else {
@@ -72,32 +95,64 @@ impl Site {
                 };
                 let wanted = Wanted {
                     exporter: "local",
-                    attrs: HashMap::new(),
-                    metadata: HashMap::new(),
-                    inline_cache: false,
+                    ..Wanted::default()
                 };
-                let _one_at_a_time = self.to_directory.lock().await;
-                self.attached.exports.expect(Some(dest));
-                let result = self.run(&Definition::of(edge), wanted).await;
-                self.attached.exports.expect(None);
-                // What went wrong on this side may not have stopped the daemon.
-                match self.attached.trouble.take(EXPORT) {
-                    Some(text) => Err(EngineError::Other(text)),
-                    None => result.map(|_| Exported::default()),
-                }
+                let what = What::One(Definition::of(edge));
+                self.receive(&what, wanted, Expected::Files(dest)).await?;
+                Ok(Exported::default())
             }
         }
     }
 
-    /// An image has to have a layer, or Docker's store loses it; this one is empty.
-    fn nothing(&self) -> Definition {
+    /// Lets the daemon push an image or an index. Nothing of it stays in a store of the daemon.
+    pub(super) async fn push(&self, push: Push) -> Result<Digest, EngineError> {
+        let mut attrs = named(&[push.name]);
+        attrs.insert("push".to_owned(), "true".to_owned());
+        attrs.insert("store".to_owned(), "false".to_owned());
+        if push.insecure {
+            attrs.insert(cache::INSECURE.to_owned(), "true".to_owned());
+        }
+        let mut metadata = HashMap::new();
+        let of: Vec<Platform> = push.images.iter().map(|i| i.platform.clone()).collect();
+        let what = if push.index {
+            let mut entries = Vec::new();
+            for image in &push.images {
+                let id = image.platform.to_string();
+                metadata.insert(format!("{CONFIG}/{id}"), json(&image.config)?);
+                entries.push((id, self.something(&image.state)));
+            }
+            metadata.extend([platforms(&of)]);
+            What::Several(entries)
+        } else {
+            let nothing = || EngineError::Other("there is no image to push".to_owned());
+            let image = push.images.first().ok_or_else(nothing)?;
+            metadata.insert(CONFIG.to_owned(), json(&image.config)?);
+            What::One(self.something(&image.state))
+        };
+        let wanted = Wanted {
+            exporter: "image",
+            attrs,
+            platforms: of,
+            metadata,
+            inline_cache: push.inline_cache,
+        };
+        let pushed = exported(&self.run(&what, wanted).await?);
+        let untold = || EngineError::Other("the engine does not say what it has pushed".to_owned());
+        pushed.image_id.ok_or_else(untold)
+    }
+
+    /// A state that may be an image: that has to have a layer, or Docker's store loses it. This one is empty.
+    fn something(&self, state: &State) -> Definition {
+        if let Some(edge) = state {
+            return Definition::of(edge);
+        }
         let label = Label {
             target: String::new(),
             text: "FROM scratch".to_owned(),
             platform: None,
             at: None,
-            read_by: None,
             raw_output: false,
+            read_by: None,
         };
         let root = MakeDir {
             parents: true,
@@ -108,22 +163,25 @@ impl Site {
         Definition::of(&edge)
     }
 
-    async fn run(
+    /// Runs an exporter that sends what it makes to this side.
+    async fn receive(
         &self,
-        definition: &Definition,
+        what: &What,
         wanted: Wanted,
+        expected: Expected,
     ) -> Result<SolveResponse, EngineError> {
-        match self.try_run(definition, wanted).await {
-            Ok(response) => Ok(response),
-            Err(refused) => Err(self.explain(definition, refused).await),
+        let _one_at_a_time = self.receiving.lock().await;
+        self.attached.exports.expect(expected);
+        let result = self.run(what, wanted).await;
+        self.attached.exports.expect(Expected::Nothing);
+        // What went wrong on this side may not have stopped the daemon.
+        match self.attached.trouble.take(EXPORT) {
+            Some(text) => Err(EngineError::Other(text)),
+            None => result,
         }
     }
 
-    async fn try_run(
-        &self,
-        definition: &Definition,
-        wanted: Wanted,
-    ) -> Result<SolveResponse, Refused> {
+    async fn run(&self, what: &What, wanted: Wanted) -> Result<SolveResponse, EngineError> {
         let inline = CacheOptionsEntry {
             r#type: "inline".to_owned(),
             attrs: HashMap::new(),
@@ -140,15 +198,89 @@ impl Site {
                 exports: wanted.inline_cache.then_some(inline).into_iter().collect(),
                 ..CacheOptions::default()
             }),
+            frontend_attrs: expected(&wanted.platforms),
             ..self.request()
         };
         let gateway = self.gateway(request);
-        let id = self.solve(&gateway, definition, true).await?;
+        let (result, last) = match what {
+            What::One(definition) => {
+                let reference = self.reference(&gateway, definition).await?;
+                (result::Result::Ref(reference), definition)
+            }
+            What::Several(entries) => {
+                let mut refs = HashMap::new();
+                for (id, definition) in entries {
+                    refs.insert(id.clone(), self.reference(&gateway, definition).await?);
+                }
+                let (_, last) = entries.last().expect("an index has an entry");
+                (result::Result::Refs(RefMap { refs }), last)
+            }
+        };
         let result = frontend::Result {
             metadata: wanted.metadata,
-            result: Some(result::Result::Ref(Ref { id, def: None })),
+            result: Some(result),
             ..frontend::Result::default()
         };
-        self.give_back(&gateway, result).await
+        match self.give_back(&gateway, result).await {
+            Ok(response) => Ok(response),
+            Err(refused) => Err(self.explain(last, refused).await),
+        }
+    }
+
+    /// A definition's result in a build, executed.
+    pub(super) async fn reference(
+        &self,
+        gateway: &Gateway,
+        definition: &Definition,
+    ) -> Result<Ref, EngineError> {
+        match self.solve(gateway, definition, true).await {
+            Ok(id) => Ok(Ref { id, def: None }),
+            Err(refused) => Err(self.explain(definition, refused).await),
+        }
+    }
+}
+
+/// What a result of several, each named by its platform, says of them; a daemon refuses those of which it is not told.
+pub(super) fn platforms(of: &[Platform]) -> (String, Vec<u8>) {
+    let entry = |platform: &Platform| {
+        let mut of = json!({ "os": platform.os, "architecture": platform.arch });
+        if !platform.variant.is_empty() {
+            of["variant"] = json!(platform.variant);
+        }
+        json!({ "ID": platform.to_string(), "Platform": of })
+    };
+    let entries: Vec<_> = of.iter().map(entry).collect();
+    let text = json!({ "Platforms": entries }).to_string();
+    ("refs.platforms".to_owned(), text.into_bytes())
+}
+
+/// What a daemon is told beforehand of the platforms of a result; it warns of others.
+pub(super) fn expected(platforms: &[Platform]) -> HashMap<String, String> {
+    if platforms.is_empty() {
+        return HashMap::new();
+    }
+    let names: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    HashMap::from([("platform".to_owned(), names.join(","))])
+}
+
+fn named(names: &[String]) -> HashMap<String, String> {
+    if names.is_empty() {
+        return HashMap::new();
+    }
+    HashMap::from([("name".to_owned(), names.join(","))])
+}
+
+fn json(config: &ImageConfig) -> Result<Vec<u8>, EngineError> {
+    serde_json::to_vec(config).map_err(|e| EngineError::Other(format!("image configuration: {e}")))
+}
+
+fn exported(response: &SolveResponse) -> Exported {
+    let digest = |key: &str| {
+        let text = response.exporter_response.get(key)?;
+        Digest::parse(text)
+    };
+    Exported {
+        image_id: digest("containerimage.digest"),
+        config: digest("containerimage.config.digest"),
     }
 }

@@ -496,8 +496,10 @@ impl Build for FakeBuild {
                 world.record.images.push(image);
                 Ok(Exported {
                     image_id: Some(image_id),
+                    config: None,
                 })
             }
+            Export::Archive { .. } => Err(other("it has no archives".to_owned())),
             Export::Files { dest } => {
                 let empty = std::fs::read_dir(&dest).map(|mut entries| entries.next().is_none());
                 assert!(

@@ -3,6 +3,7 @@
 //! Each service is one file. Which call goes to which service is decided here by its path, and what is not listed does
 //! not exist.
 
+mod archive;
 pub mod auth;
 pub mod files;
 pub mod gomode;
@@ -46,7 +47,7 @@ const MESSAGE: usize = 16 << 20;
 pub struct Attached {
     /// The directories that may be read.
     pub contexts: Arc<files::Contexts>,
-    /// The directories that may be written.
+    /// Where exports go.
     pub exports: Arc<receive::Exports>,
     /// What went wrong on this side; a daemon reports it badly or not at all.
     pub trouble: Trouble,
@@ -120,6 +121,11 @@ impl Service<http::Request<Body>> for Attached {
         match service.unwrap_or_default() {
             "grpc.health.v1.Health" => self.health.call(request),
             "moby.filesync.v1.FileSync" => self.sync.call(request),
+            "moby.filesync.v1.FileSend" if self.exports.is_archive() => {
+                let exports = Arc::clone(&self.exports);
+                let archives = archive::Archives { exports };
+                Box::pin(async move { Ok(archives.serve(request).await) })
+            }
             "moby.filesync.v1.FileSend" => self.send.call(request),
             "moby.filesync.v1.Auth" => self.auth.call(request),
             "moby.buildkit.secrets.v1.Secrets" => self.secrets.call(request),

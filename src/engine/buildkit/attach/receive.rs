@@ -6,13 +6,14 @@
 use std::{
     path::PathBuf,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use bollard_buildkit_proto::{
     fsutil::types::{Packet, packet::PacketType},
     moby::filesync::packet::file_send_server::FileSend,
 };
+use bytes::Bytes;
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::{Stream, StreamExt, wrappers::UnboundedReceiverStream};
 use tonic::{Request, Response, Status, Streaming, async_trait};
@@ -22,18 +23,50 @@ use super::{
     trouble::{EXPORT, Trouble},
 };
 
-/// The directory that waits for an export. Docker 20.10 does not say which export it sends, so they run one at a time.
+/// What waits for an export. Docker 20.10 does not say which export it sends, so they run one at a time.
 #[derive(Debug, Default)]
-pub struct Exports(Mutex<Option<PathBuf>>);
+pub struct Exports(Mutex<Expected>);
+
+/// What comes next.
+#[derive(Debug, Default)]
+pub enum Expected {
+    /// Nothing that was asked for.
+    #[default]
+    Nothing,
+    /// Files, into this directory.
+    Files(PathBuf),
+    /// An archive, whose bytes are passed on.
+    Archive(mpsc::Sender<Bytes>),
+}
 
 impl Exports {
     /// The next export goes there, or nowhere.
-    pub fn expect(&self, dest: Option<PathBuf>) {
-        *self.0.lock().expect("no holder of this lock panics") = dest;
+    pub fn expect(&self, next: Expected) {
+        *self.lock() = next;
     }
 
-    fn take(&self) -> Option<PathBuf> {
-        self.0.lock().expect("no holder of this lock panics").take()
+    /// Whether an archive comes next.
+    pub fn is_archive(&self) -> bool {
+        matches!(*self.lock(), Expected::Archive(_))
+    }
+
+    /// Where the archive goes.
+    pub fn take_archive(&self) -> Option<mpsc::Sender<Bytes>> {
+        match std::mem::take(&mut *self.lock()) {
+            Expected::Archive(into) => Some(into),
+            _ => None,
+        }
+    }
+
+    fn take_directory(&self) -> Option<PathBuf> {
+        match std::mem::take(&mut *self.lock()) {
+            Expected::Files(dest) => Some(dest),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Expected> {
+        self.0.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -54,7 +87,7 @@ impl FileSend for Receiver {
         &self,
         request: Request<Streaming<Packet>>,
     ) -> Result<Response<Self::DiffCopyStream>, Status> {
-        let dest = self.exports.take();
+        let dest = self.exports.take_directory();
         let dest = dest.ok_or_else(|| Status::failed_precondition("nothing is to be exported"))?;
         let (answers, stream) = mpsc::unbounded_channel();
         let trouble = self.trouble.clone();
