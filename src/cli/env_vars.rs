@@ -2,9 +2,13 @@
 //!
 //! The names follow from the options, so that there is one list; where the reference's name differs, `RENAMED` says so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry as Slot};
 
 use super::args;
+use crate::{
+    diag::Diagnostic,
+    interp::dotenv::{Entry, Place},
+};
 
 /// Prefixes, the stronger one first.
 const PREFIXES: [&str; 2] = ["BLD_", "EARTHLY_"];
@@ -35,6 +39,8 @@ const NOT_FROM_ENVIRONMENT: &[&str] = &["artifact", "image", "help", "version", 
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     values: HashMap<String, String>,
+    /// Where those stand that come from the settings file.
+    places: HashMap<String, Place>,
 }
 
 impl Environment {
@@ -43,7 +49,10 @@ impl Environment {
         let values = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
-        Self { values }
+        Self {
+            values,
+            places: HashMap::new(),
+        }
     }
 
     /// An environment of just these values.
@@ -53,13 +62,17 @@ impl Environment {
                 .into_iter()
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .collect(),
+            places: HashMap::new(),
         }
     }
 
-    /// Adds values that never override what is there.
-    pub fn underlay(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
-        for (key, value) in pairs {
-            self.values.entry(key).or_insert(value);
+    /// Adds the values of a file, which never override what is there.
+    pub fn underlay(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            if let Slot::Vacant(slot) = self.values.entry(entry.name.clone()) {
+                slot.insert(entry.value);
+                self.places.insert(entry.name, entry.at);
+            }
         }
     }
 
@@ -74,6 +87,17 @@ impl Environment {
             .iter()
             .find_map(|prefix| self.get(&format!("{prefix}{name}")))
     }
+
+    /// What is wrong with a setting, with its place if that is the settings file.
+    fn bad_setting(&self, name: &str, message: String) -> Diagnostic {
+        let error = Diagnostic::error("usage", message);
+        let mut full = PREFIXES.iter().map(|prefix| format!("{prefix}{name}"));
+        let full = full.find(|full| self.get(full).is_some());
+        match full.and_then(|full| self.places.get(&full)) {
+            Some(place) => place.of(error),
+            None => error,
+        }
+    }
 }
 
 /// Whether a variable means something to bld.
@@ -85,7 +109,7 @@ pub fn is_setting(name: &str) -> bool {
 }
 
 /// The options that the environment gives and the command line does not, as they would be typed.
-pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String>, String> {
+pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String>, Diagnostic> {
     let mut found = Vec::new();
     for arg in args::table().get_arguments() {
         let Some(long) = arg.get_long() else { continue };
@@ -104,9 +128,10 @@ pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String
                 Some(true) => found.push(format!("--{long}")),
                 Some(false) => {}
                 None => {
-                    return Err(format!(
+                    let message = format!(
                         "the environment variable for `--{long}` is `{value}`, expected `true` or `false`"
-                    ));
+                    );
+                    return Err(environment.bad_setting(&variable(long), message));
                 }
             }
         } else if matches!(arg.get_action(), clap::ArgAction::Append) {
@@ -211,6 +236,6 @@ mod tests {
     #[test]
     fn a_value_that_is_neither_true_nor_false_is_refused() {
         let env = Environment::from_pairs([("BLD_PUSH", "maybe")]);
-        assert!(options(&env, &[]).unwrap_err().contains("`--push`"));
+        assert!(options(&env, &[]).unwrap_err().message.contains("`--push`"));
     }
 }

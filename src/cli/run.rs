@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::{diag::Diagnostic, engine::relay};
+use crate::{
+    diag::{Diagnostic, words},
+    engine::relay,
+};
 
 use super::{
     args::{self, Command},
@@ -51,8 +54,7 @@ fn main(
     let remarks = commands::settings_file(&front, &mut environment)?;
     // The settings file may say how things are to look.
     let streams = Streams::detect(|name| environment.get(name).map(str::to_owned));
-    let options = env_vars::options(&environment, &typed)
-        .map_err(|message| Diagnostic::error("usage", message))?;
+    let options = env_vars::options(&environment, &typed)?;
     let nothing_typed = target.is_empty() && front.len() == 1;
     front.splice(1..1, options);
     let hidden = environment
@@ -131,15 +133,32 @@ fn help_or_problem(error: &clap::Error, command: Option<&str>) -> Result<Exit, B
             .replace("error: ", ""),
     };
     let mut problem = Diagnostic::error("usage", message);
-    if let Some(near) = text(ContextKind::SuggestedArg) {
+    let near = match error.kind() {
+        ErrorKind::UnknownArgument => near(&arg, command),
+        _ => None,
+    };
+    if let Some(near) = near.or_else(|| text(ContextKind::SuggestedArg)) {
         problem = problem.hint(format!("did you mean `{near}`?"));
     }
     if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) {
-        problem = problem.hint(format!("it can be {}", crate::diag::words::either(valid)));
+        problem = problem.hint(format!("it can be {}", words::either(valid)));
     }
     let help = match command {
         Some(command) => format!("`bld {command} --help` tells more"),
         None => "`bld --help` lists every option".to_owned(),
     };
     Err(Box::new(problem.hint(help)))
+}
+
+/// The option that an unknown one is a slip of: one of the command's own, else one of the build, which may stand on either
+/// side of the command.
+fn near(written: &str, command: Option<&str>) -> Option<String> {
+    let written = written.trim_start_matches('-');
+    let written = written.split('=').next().unwrap_or(written);
+    let root = args::table();
+    let own = command.and_then(|name| root.find_subcommand(name));
+    [own, Some(root)].into_iter().flatten().find_map(|table| {
+        let names = table.get_arguments().filter_map(clap::Arg::get_long);
+        Some(format!("--{}", words::nearest(written, names)?))
+    })
 }

@@ -51,7 +51,7 @@ pub struct BuildRequest {
     pub file: Option<RootFile>,
     /// Arguments for the target: from behind the reference, `--build-arg`, and beneath them the `.arg` file.
     pub args: Vec<(String, String)>,
-    /// Names of the options of the command line, to tell them from arguments.
+    /// The options of the command line with their dashes, to tell them from arguments.
     pub options: Vec<String>,
     /// Secrets by name.
     pub secrets: HashMap<String, SecretBytes>,

@@ -14,15 +14,86 @@ pub struct Entry {
     pub name: String,
     /// The value, quotes taken off.
     pub value: String,
-    /// The name in the file.
-    pub at: Location,
+    /// Where it stands.
+    pub at: Place,
 }
 
-/// Reads a file's text. No message ever shows a value: it may be a secret.
-pub fn parse(name: &str, text: &str) -> Result<Vec<Entry>, Box<Diagnostic>> {
+/// How much of a file messages may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Its lines.
+    Everything,
+    /// Its lines without values.
+    Names,
+    /// Only where in it something is.
+    Nothing,
+}
+
+/// A place in a file of variables, of which not everything may be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    at: Location,
+    shown: Shown,
+}
+
+impl Place {
+    /// Gives a diagnostic this place: with the line as far as it may be seen, else as a part of the message.
+    pub fn of(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        match self.shown {
+            Shown::Everything => diagnostic.at(self.at.clone()),
+            Shown::Names => diagnostic.at(self.without_value()),
+            Shown::Nothing => {
+                let (line, _) = self.at.file.line_col(self.at.span.start);
+                diagnostic.message =
+                    format!("{}:{line}: {}", self.at.file.name, diagnostic.message);
+                diagnostic
+            }
+        }
+    }
+
+    /// The same place in a text that has nothing but this line, and of that no more than the name.
+    fn without_value(&self) -> Location {
+        let (line, column) = self.at.file.line_col(self.at.span.start);
+        let written = self.at.file.lines(line, line);
+        let text = &self.at.file.text[written.range()];
+        // What has no name in front may be the second line of a secret, unless it is a setting.
+        let seen = match text.split_once('=') {
+            Some((name, _)) if is_name(name) => name.len() + 1,
+            _ if ["BLD_", "EARTHLY_"].iter().any(|p| text.starts_with(p)) => {
+                text.find(char::is_whitespace).unwrap_or(text.len())
+            }
+            _ => 0,
+        };
+        let (_, first) = self.at.file.line_col(written.start);
+        let mut masked = "\n".repeat(line - 1) + &" ".repeat(first - 1);
+        let beginning = masked.len();
+        masked.push_str(&text[..seen]);
+        let hides = masked.len();
+        if seen < text.len() {
+            masked.push('…');
+        }
+        let start = (beginning + column.saturating_sub(first)).min(hides);
+        let end = match start + self.at.span.range().len() {
+            end if end <= hides => end,
+            _ => masked.len(),
+        };
+        let source = SourceFile::new(self.at.file.name.as_str(), masked);
+        Location::new(&Arc::new(source), Span::new(start, end))
+    }
+}
+
+/// `NAME`, `export NAME`.
+fn is_name(text: &str) -> bool {
+    let text = text.strip_prefix("export ").unwrap_or(text).trim();
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Reads a file's text. No message shows more of it than it may.
+pub fn parse(name: &str, text: &str, shown: Shown) -> Result<Vec<Entry>, Box<Diagnostic>> {
     let file = Arc::new(SourceFile::new(name, text));
     let mut reader = Reader {
         file: &file,
+        shown,
         at: text.len() - text.trim_start_matches('\u{feff}').len(),
         entries: Vec::new(),
     };
@@ -32,6 +103,7 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Entry>, Box<Diagnostic>> {
 
 struct Reader<'a> {
     file: &'a Arc<SourceFile>,
+    shown: Shown,
     at: usize,
     entries: Vec<Entry>,
 }
@@ -55,13 +127,17 @@ impl<'a> Reader<'a> {
         self.skip(|c| c != ' ' && c != '\t');
     }
 
+    fn place(&self, from: usize) -> Place {
+        Place {
+            at: Location::new(self.file, Span::new(from, self.at.max(from))),
+            shown: self.shown,
+        }
+    }
+
     fn error(&self, from: usize, message: &str) -> Box<Diagnostic> {
-        let at = Location::new(self.file, Span::new(from, self.at.max(from)));
-        Box::new(
-            // The place is part of the message: drawn with its source line, it would show a value.
-            Diagnostic::error("dotenv", format!("{at}: {message}"))
-                .hint("a line is `NAME=value`; `#` begins a comment, quotes protect blanks"),
-        )
+        let error = Diagnostic::error("dotenv", message)
+            .hint("a line is `NAME=value`; `#` begins a comment, quotes protect blanks");
+        Box::new(self.place(from).of(error))
     }
 
     /// Reads one entry; false at the end of the file.
@@ -90,9 +166,11 @@ impl<'a> Reader<'a> {
             self.skip(|c| c == '\n');
             return Err(self.error(start, "expected a name at the start of the line"));
         }
-        let at = Location::new(self.file, Span::new(start, self.at));
+        let at = self.place(start);
+        let name_end = self.at;
         self.blanks();
         if self.peek() != Some('=') {
+            self.at = name_end;
             // Not with the text: it may be the second line of a secret.
             return Err(self.error(
                 start,
@@ -208,7 +286,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> String {
-        match parse(".env", text) {
+        match parse(".env", text, Shown::Everything) {
             Ok(entries) => {
                 let lines: Vec<String> = entries
                     .iter()
@@ -236,26 +314,103 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_have_a_place_and_show_no_value() {
+    fn mistakes_have_a_place() {
         for (text, message) in [
             (
-                "A=1\n=hunter2",
+                "A=1\n=x",
                 ".env:2:1: expected a name at the start of the line",
             ),
             (
-                "TOKEN hunter2",
+                "TOKEN x",
                 ".env:1:1: expected `=` behind the name; a value of several lines needs quotes",
             ),
+            ("TOKEN='x", ".env:1:7: the quote of `TOKEN` is not closed"),
             (
-                "TOKEN='hunter2",
-                ".env:1:7: the quote of `TOKEN` is not closed",
-            ),
-            (
-                "A='x' hunter2",
+                "A='x' y",
                 ".env:1:6: unexpected text behind the quoted value of `A`",
             ),
         ] {
             assert_eq!(read(text), message);
+        }
+    }
+
+    fn drawn(text: &str, shown: Shown) -> String {
+        let error = parse("f", text, shown).expect_err(text);
+        let drawn = crate::diag::render::draw(&error, false);
+        drawn.lines().take(5).collect::<Vec<_>>().join("\n")
+    }
+
+    const MISTAKES: [&str; 6] = [
+        "A=1\n=hunter2",
+        "A=1\nhunter2 hunter2",
+        "A=1\nTOKEN='hunter2",
+        "A=1\nexport A='x' hunter2",
+        "A=1\nhunter2+hunter2=",
+        "A=1\n  BLD_PUSH hunter2",
+    ];
+
+    #[test]
+    fn a_file_of_arguments_is_shown() {
+        insta::assert_snapshot!(drawn("A=1\n  B x # c\n", Shown::Everything), @r"
+        error: expected `=` behind the name; a value of several lines needs quotes
+         --> f:2:3
+          |
+        2 |   B x # c
+          |   ^
+        ");
+    }
+
+    #[test]
+    fn of_a_file_of_settings_names_are_shown_and_values_are_not() {
+        let all: Vec<String> = MISTAKES
+            .iter()
+            .map(|text| drawn(text, Shown::Names))
+            .collect();
+        let all = all.join("\n");
+        assert!(!all.contains("hunter2"), "{all}");
+        insta::assert_snapshot!(all, @r"
+        error: expected a name at the start of the line
+         --> f:2:1
+          |
+        2 | …
+          | ^
+        error: expected `=` behind the name; a value of several lines needs quotes
+         --> f:2:1
+          |
+        2 | …
+          | ^
+        error: the quote of `TOKEN` is not closed
+         --> f:2:7
+          |
+        2 | TOKEN=…
+          |       ^
+        error: unexpected text behind the quoted value of `A`
+         --> f:2:10
+          |
+        2 | export A=…
+          |          ^
+        error: expected `=` behind the name; a value of several lines needs quotes
+         --> f:2:1
+          |
+        2 | …
+          | ^
+        error: expected `=` behind the name; a value of several lines needs quotes
+         --> f:2:3
+          |
+        2 |   BLD_PUSH…
+          |   ^^^^^^^^
+        ");
+    }
+
+    #[test]
+    fn of_a_file_of_secrets_only_the_line_is_told() {
+        for text in MISTAKES {
+            let drawn = drawn(text, Shown::Nothing);
+            assert!(drawn.starts_with("error: f:2: "), "{drawn}");
+            assert!(
+                !drawn.contains("hunter2") && !drawn.contains("-->"),
+                "{drawn}"
+            );
         }
     }
 
@@ -274,6 +429,9 @@ mod tests {
             "A",
         ] {
             let _ = read(text);
+            for shown in [Shown::Names, Shown::Nothing] {
+                let _ = parse(".env", text, shown).map_err(|e| e.to_string());
+            }
         }
     }
 }

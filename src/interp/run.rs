@@ -77,7 +77,7 @@ pub struct Request {
     pub features: Vec<Feature>,
     /// What `~` in references means.
     pub home: Option<PathBuf>,
-    /// Names of the caller's own options: an argument of such a name that nothing declares was meant for the caller.
+    /// The caller's own options with their dashes: an argument of such a name that nothing declares was meant for the caller.
     pub options: Vec<String>,
     /// Repositories of other places; none where there is no place to keep them.
     pub remotes: Option<Arc<Remotes>>,
@@ -258,8 +258,10 @@ fn warn_undeclared(session: &Session) {
             "undeclared-arg",
             format!("argument `--{name}` is declared by no ARG of the build and has no effect"),
         );
-        if session.request.options.contains(name) {
-            let hint = format!("options of bld go in front of the target: `bld --{name}=…`");
+        let options = &session.request.options;
+        let option = ["--", "-"].map(|dashes| format!("{dashes}{name}"));
+        if let Some(option) = option.iter().find(|option| options.contains(option)) {
+            let hint = format!("options of bld go in front of the target: `bld {option} …`");
             warning = warning.hint(hint);
         } else if let Some(near) = nearest(name, known) {
             warning = warning.hint(format!("did you mean `--{near}`?"));

@@ -90,5 +90,18 @@ fn a_mistyped_option_is_told_its_neighbour() {
         .says("`--push`");
     bld.fails(1, &["+t", "--push"])
         .says("go in front of it: `bld --push");
+    bld.fails(1, &["+t", "-P"])
+        .says("go in front of it: `bld -P …`");
+    for (line, near) in [
+        ("docker-build --targt x .", "--target"),
+        ("docker-build --puhs .", "--push"),
+        ("prune --al", "--all"),
+        ("check --jsn", "--json"),
+        ("--puhs prune", "--push"),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        bld.fails(1, &words)
+            .says(&format!("did you mean `{near}`?"));
+    }
     bld.fails(1, &[]).says("no target was given").says("Usage:");
 }

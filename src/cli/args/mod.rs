@@ -62,6 +62,11 @@ pub fn option_names() -> impl Iterator<Item = &'static str> {
     table().get_arguments().filter_map(clap::Arg::get_long)
 }
 
+/// The letters of all options of the build that have one.
+pub fn short_names() -> impl Iterator<Item = char> {
+    table().get_arguments().filter_map(clap::Arg::get_short)
+}
+
 /// The table with the hidden options shown, too.
 pub fn table_with_hidden() -> clap::Command {
     let shown = |command: clap::Command| command.mut_args(|arg| arg.hide(false)).hide(false);

@@ -29,7 +29,7 @@ pub use prune::prune;
 use std::path::Path;
 
 use crate::{
-    cli::variable_files,
+    cli::variable_files::{self, VariableFile},
     diag::Diagnostic,
     interp::manual::{self, Manual, ManualRequest},
 };
@@ -77,22 +77,24 @@ pub fn settings_file(
     let Ok(cwd) = std::env::current_dir() else {
         return Ok(Vec::new());
     };
-    let pairs = variable_files::read(named.as_deref().map(Path::new), &cwd, ".env")?;
+    let named = named.as_deref().map(Path::new);
+    let entries = variable_files::read(named, &cwd, VariableFile::Settings)?;
     let newer = cwd.join(".arg").exists() || cwd.join(".secret").exists();
-    let remarks = pairs
+    let remarks = entries
         .iter()
-        .filter(|(key, _)| !newer && !is_setting(key))
-        .map(|(key, _)| {
-            Diagnostic::warning(
-                "dotenv-name",
-                format!("`{key}` in `.env` is not a setting of bld"),
-            )
-            .hint(format!(
-                "arguments belong in `.arg`, secrets in `.secret`: move `{key}` there"
-            ))
+        .filter(|entry| !newer && !is_setting(&entry.name))
+        .map(|entry| {
+            let key = &entry.name;
+            let message = format!("`{key}` in `.env` is not a setting of bld");
+            entry
+                .at
+                .of(Diagnostic::warning("dotenv-name", message))
+                .hint(format!(
+                    "arguments belong in `.arg`, secrets in `.secret`: move `{key}` there"
+                ))
         })
         .collect();
-    environment.underlay(pairs);
+    environment.underlay(entries);
     Ok(remarks)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     },
     diag::Diagnostic,
     driver::{self, Planned},
+    events::Told,
     graph::{
         ledger::{OutputKind, Reason, Settled, Verdict},
         plan::{Mount, MountKind, Run, SecretEnv, Step, StepId, StepOp},
@@ -59,7 +60,10 @@ fn as_text(planned: &Planned) -> String {
     for target in &planned.order {
         let mut own: Vec<&(StepId, Arc<Step>)> = steps
             .iter()
-            .filter(|(_, step)| step.label.target == *target && !step.label.text.is_empty())
+            .filter(|(_, step)| {
+                let label = &step.label;
+                label.target == *target && !label.text.is_empty() && label.told != Told::Nothing
+            })
             .collect();
         // Concurrent targets mix in the plan; within one target the file's order is what a reader expects.
         own.sort_by_key(|(id, step)| (step.label.at.as_ref().map(|at| at.span.start), *id));

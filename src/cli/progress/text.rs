@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::Outcome;
 use crate::cli::printer::Names;
-use crate::events::{Label, OutputEvent, StepState};
+use crate::events::{Label, OutputEvent, StepState, Told};
 
-/// Whether a step is bld's own work, of which people only want to know when it fails.
+/// Whether a step is bld's own work, or part of what another one stands for: people only want to know when it fails.
 pub fn is_internal(label: &Label, state: &StepState) -> bool {
-    label.target.is_empty() && !matches!(state, StepState::Failed { .. })
+    let own = label.target.is_empty() || label.told == Told::Nothing;
+    own && !matches!(state, StepState::Failed { .. })
 }
 
 /// `+target | `, the platform in front where it is a foreign one.
@@ -170,6 +171,7 @@ mod tests {
             at: None,
             read_by: None,
             raw_output,
+            told: Told::Everything,
         };
         assert_eq!(
             written(&label(false), "::group::a", Names::default()),

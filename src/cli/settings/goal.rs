@@ -1,10 +1,13 @@
 //! What the words behind the options ask for: a target, its images, or one artifact.
 
+use std::path::Path;
+
 use crate::{
     cli::args::BuildArgs,
-    diag::Diagnostic,
+    diag::{Diagnostic, words},
     driver::Goal,
     graph::reference::{ArtifactRef, Place, RefError, TargetRef},
+    interp::manual::{self, ManualRequest},
 };
 
 use super::usage;
@@ -13,14 +16,15 @@ use super::usage;
 pub(super) fn goal<'a>(
     args: &BuildArgs,
     words: &'a [String],
+    cwd: &Path,
 ) -> Result<(Goal, &'a [String]), Diagnostic> {
     let Some((reference, rest)) = words.split_first() else {
         return Err(usage("no target was given")
             .hint("name one: `bld +target`; `bld --help` shows what else there is"));
     };
     if args.artifact {
-        let artifact =
-            ArtifactRef::parse(reference).map_err(|e| bad_reference(reference, "artifact", &e))?;
+        let artifact = ArtifactRef::parse(reference)
+            .map_err(|e| bad_reference(reference, "artifact", &e, cwd))?;
         no_alias(&artifact.target.place, reference)?;
         let (dest, rest) = match rest.split_first() {
             Some((dest, rest)) if !dest.starts_with('-') => (dest.clone(), rest),
@@ -28,7 +32,8 @@ pub(super) fn goal<'a>(
         };
         return Ok((Goal::Artifact { artifact, dest }, rest));
     }
-    let target = TargetRef::parse(reference).map_err(|e| bad_reference(reference, "target", &e))?;
+    let target =
+        TargetRef::parse(reference).map_err(|e| bad_reference(reference, "target", &e, cwd))?;
     no_alias(&target.place, reference)?;
     Ok((
         if args.image {
@@ -55,7 +60,7 @@ const GONE: &[&str] = &[
     "billing",
 ];
 
-fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
+fn bad_reference(text: &str, kind: &str, error: &RefError, cwd: &Path) -> Diagnostic {
     let diagnostic = usage(format!("`{text}` is an invalid {kind} reference: {error}"));
     match error {
         RefError::NotAReference if LATER.contains(&text) => {
@@ -65,6 +70,7 @@ fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
         RefError::NotAReference if GONE.contains(&text) => usage(format!(
             "`bld {text}` is not supported: it belonged to a service that no longer exists"
         )),
+        RefError::NotAReference if cwd.join(text).is_dir() => directory(text, kind, cwd),
         RefError::NotAReference if !text.contains('+') => {
             let hint = format!("targets begin with a plus sign: `bld +{text}`");
             diagnostic
@@ -80,6 +86,46 @@ fn bad_reference(text: &str, kind: &str, error: &RefError) -> Diagnostic {
         _ => diagnostic,
     }
 }
+
+/// A directory without a target.
+fn directory(text: &str, kind: &str, cwd: &Path) -> Diagnostic {
+    let request = ManualRequest {
+        cwd: cwd.to_path_buf(),
+        place: text.to_owned(),
+        features: Vec::new(),
+    };
+    let diagnostic = usage(format!("`{text}` names a directory, and no {kind} in it"));
+    let manual = match manual::manual(&request) {
+        Ok(manual) => manual,
+        Err(problems) => {
+            let why = problems.into_iter().next();
+            return diagnostic.hint(why.map_or_else(String::new, |why| why.to_string()));
+        }
+    };
+    let dir = text.trim_end_matches('/');
+    let dir = match dir {
+        "." => String::new(),
+        dir if dir.starts_with(['.', '/', '~']) => dir.to_owned(),
+        // Without the dots it would be the alias of an import.
+        dir => format!("./{dir}"),
+    };
+    let flag = if kind == "artifact" { "-a " } else { "" };
+    let path = if kind == "artifact" { "/path" } else { "" };
+    let targets = manual.targets();
+    let example = match targets.as_slice() {
+        [one] => one,
+        _ => "target",
+    };
+    let diagnostic = diagnostic.hint(format!("write `bld {flag}{dir}+{example}{path}`"));
+    match targets.len() {
+        2..=MANY => diagnostic.hint(format!("`{}` has {}", manual.file, words::all(&targets))),
+        n if n > MANY => diagnostic.hint(format!("`bld ls {text}` lists its {n} targets")),
+        _ => diagnostic,
+    }
+}
+
+/// So many targets are named at most.
+const MANY: usize = 12;
 
 fn no_alias(place: &Place, text: &str) -> Result<(), Diagnostic> {
     match place {
@@ -97,7 +143,32 @@ mod tests {
 
     #[test]
     fn a_word_without_a_plus_is_asked_back() {
-        let error = bad_reference("build", "target", &TargetRef::parse("build").unwrap_err());
-        assert!(error.hints[0].contains("`bld +build`"));
+        assert!(asked_back("build").contains("`bld +build`"));
+    }
+
+    #[test]
+    fn a_directory_is_told_which_targets_it_has() {
+        assert_eq!(
+            asked_back("lib"),
+            "`lib` names a directory, and no target in it\nwrite `bld ./lib+target`\n\
+             `lib/Buildfile` has `a`, `b` and `base`"
+        );
+        assert!(asked_back("./lib/").contains("`bld ./lib+target`"));
+        assert!(asked_back("./empty").contains("no build file"));
+    }
+
+    fn asked_back(text: &str) -> String {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(dir.path().join("empty")).expect("made");
+        std::fs::create_dir_all(dir.path().join("lib")).expect("made");
+        let file = "VERSION 0.8\nFROM x\nb:\n  RUN x\na:\n  RUN x\n";
+        std::fs::write(dir.path().join("lib/Buildfile"), file).expect("written");
+        let error = TargetRef::parse(text).unwrap_err();
+        let error = bad_reference(text, "target", &error, dir.path());
+        let hints = error.hints.iter().map(String::as_str);
+        std::iter::once(error.message.as_str())
+            .chain(hints)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }

@@ -49,13 +49,13 @@ pub fn resolve(
     if let Some(cache) = &args.remote_cache {
         check_remote_cache(cache)?;
     }
-    let (goal, rest) = goal(args, target)?;
+    let (goal, rest) = goal(args, target, &cwd)?;
     let typed = target_args(rest, environment, &mut remarks)?;
     let beneath = arg_file(args, &cwd)?;
     let older = args
         .build_arg
         .iter()
-        .map(|arg| key_value(arg, "--build-arg", environment))
+        .map(|arg| key_value(arg, "--build-arg", "--build-arg ", environment))
         .collect::<Result<Vec<_>, _>>()?;
     // The strongest comes last.
     let args_in_order = beneath.into_iter().chain(older).chain(typed).collect();
@@ -66,7 +66,7 @@ pub fn resolve(
         goal,
         file: args.file.clone().map(RootFile::At),
         args: args_in_order,
-        options: args::option_names().map(str::to_owned).collect(),
+        options: options(),
         secrets,
         push: args.push,
         no_output: args.no_output || (args.ci && !args.output && !only),
@@ -105,6 +105,13 @@ pub fn resolve(
         cwd,
     };
     Ok((request, remarks))
+}
+
+/// What stands in front of each name that is an option of the build, so that a slip can be told from an argument.
+fn options() -> Vec<String> {
+    let long = args::option_names().map(|name| format!("--{name}"));
+    long.chain(args::short_names().map(|name| format!("-{name}")))
+        .collect()
 }
 
 /// The SSH agent of the user's session.

@@ -7,7 +7,11 @@ use std::{
 
 use crate::{
     base::SecretBytes,
-    cli::{args::BuildArgs, env_vars::Environment, variable_files},
+    cli::{
+        args::BuildArgs,
+        env_vars::Environment,
+        variable_files::{self, VariableFile},
+    },
     diag::Diagnostic,
 };
 
@@ -24,13 +28,14 @@ pub(super) fn secrets(
             .insert(key.clone(), SecretBytes::new(value))
             .is_some()
         {
-            return Err(usage(format!("the secret `{key}` is given twice"))
-                .hint("give it once: by `--secret`, by `--secret-file` or in the `.secret` file"));
+            return Err(usage(format!("the secret `{key}` is given twice")).hint(
+                "give it once: by `--secret`, by `--secret-file` or in the `.secret` file; none of them goes before another",
+            ));
         }
         Ok(())
     };
     for secret in &args.secret {
-        let (key, value) = key_value(secret, "--secret", environment).map_err(|_| {
+        let (key, value) = key_value(secret, "--secret", "--secret ", environment).map_err(|_| {
             // The text is not quoted: a value with a comma in a variable gets here in pieces.
             usage("a `--secret` has no value, and no environment variable of its name is set")
                 .hint("write `--secret NAME=value`, or set the variable; in `BLD_SECRETS` values must not contain commas")
@@ -51,10 +56,11 @@ pub(super) fn secrets(
         })?;
         add(key.to_owned(), value)?;
     }
-    let file =
-        variable_files::read(args.secret_file_path.as_deref(), cwd, ".secret").map_err(|e| *e)?;
-    for (key, value) in file {
-        add(key, value.into_bytes())?;
+    let file = variable_files::read(args.secret_file_path.as_deref(), cwd, VariableFile::Secrets)
+        .map_err(|e| *e)?;
+    for entry in file {
+        let added = add(entry.name, entry.value.into_bytes());
+        added.map_err(|error| entry.at.of(error))?;
     }
     Ok(secrets)
 }

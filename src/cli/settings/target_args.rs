@@ -6,9 +6,10 @@ use crate::{
     cli::{
         args::{self, BuildArgs},
         env_vars::Environment,
-        variable_files,
+        variable_files::{self, VariableFile},
     },
     diag::Diagnostic,
+    syntax::builtins::is_reserved,
 };
 
 use super::usage;
@@ -30,19 +31,17 @@ pub(super) fn target_args(
             ))
             .hint("arguments have the form `--name=value`; one run builds one target"));
         }
-        let arg =
-            match bare.split_once('=') {
-                Some((key, value)) => (key.to_owned(), value.to_owned()),
-                None => match words.next_if(|next| !next.starts_with('-')) {
-                    Some(value) => (bare.to_owned(), value.clone()),
-                    None if args::option_names().any(|option| option == bare) => {
-                        return Err(usage(format!("`{word}` stands behind the target")).hint(
-                            format!("options of bld go in front of it: `bld --{bare} …`"),
-                        ));
-                    }
-                    None => key_value(bare, "an argument", environment)?,
-                },
-            };
+        let arg = match bare.split_once('=') {
+            Some((key, value)) => (key.to_owned(), value.to_owned()),
+            None => match words.next_if(|next| !next.starts_with('-')) {
+                Some(value) => (bare.to_owned(), value.clone()),
+                None if is_option(bare, dashes) => {
+                    return Err(usage(format!("`{word}` stands behind the target"))
+                        .hint(format!("options of bld go in front of it: `bld {word} …`")));
+                }
+                None => key_value(bare, "an argument", "--", environment)?,
+            },
+        };
         if arg.0.starts_with("build-arg") {
             remarks.push(Diagnostic::warning(
                 "build-arg-behind-target",
@@ -57,10 +56,19 @@ pub(super) fn target_args(
     Ok(args)
 }
 
-/// `KEY=VALUE`, or `KEY` for the value of the environment variable.
+/// Whether a word without a value is meant for bld: a long option, or short ones without values. A variable of the same
+/// name in the environment makes no difference: nobody writes `-P` for an argument `P`.
+fn is_option(bare: &str, dashes: usize) -> bool {
+    args::option_names().any(|option| option == bare)
+        || dashes == 1 && bare.chars().all(|c| args::short_names().any(|s| s == c))
+}
+
+/// `KEY=VALUE`, or `KEY` for the value of the environment variable. `before` is what stands in front of it where it is
+/// written.
 pub(super) fn key_value(
     text: &str,
     option: &str,
+    before: &str,
     environment: &Environment,
 ) -> Result<(String, String), Diagnostic> {
     if let Some((key, value)) = text.split_once('=') {
@@ -71,12 +79,26 @@ pub(super) fn key_value(
         None => Err(usage(format!(
             "`{text}` has no value: {option} without `=` takes the environment variable `{text}`, which is not set"
         ))
-        .hint(format!("write `{text}=value`, or set `{text}`"))),
+        .hint(format!("write `{before}{text}=value`, or set `{text}`"))),
     }
 }
 
 pub(super) fn arg_file(args: &BuildArgs, cwd: &Path) -> Result<Vec<(String, String)>, Diagnostic> {
-    variable_files::read(args.arg_file_path.as_deref(), cwd, ".arg").map_err(|e| *e)
+    let entries = variable_files::read(args.arg_file_path.as_deref(), cwd, VariableFile::Args);
+    let entries = entries.map_err(|e| *e)?;
+    let builtin = entries.iter().find(|entry| is_reserved(&entry.name, false));
+    if let Some(entry) = builtin {
+        return Err(entry.at.of(builtin_in_arg_file(&entry.name)));
+    }
+    Ok(entries
+        .into_iter()
+        .map(|entry| (entry.name, entry.value))
+        .collect())
+}
+
+fn builtin_in_arg_file(name: &str) -> Diagnostic {
+    let message = format!("`{name}` is a built-in ARG, and cannot be given a value");
+    Diagnostic::error("builtin-value", message).hint("take the line out: bld sets it itself")
 }
 
 #[cfg(test)]
@@ -107,13 +129,22 @@ mod tests {
 
     #[test]
     fn an_option_behind_the_target_is_told_where_it_belongs() {
-        let error = args_of("--push").unwrap_err();
-        assert!(error.hints[0].contains("in front"), "{error:?}");
+        for option in ["--push", "-push", "-P", "-V", "-iP"] {
+            let error = args_of(option).unwrap_err();
+            let right = format!("in front of it: `bld {option} …`");
+            assert!(error.hints[0].contains(&right), "{error:?}");
+        }
         assert!(
             args_of("more")
                 .unwrap_err()
                 .message
                 .contains("behind the target")
         );
+    }
+
+    #[test]
+    fn an_argument_without_a_value_is_shown_how_to_have_one() {
+        let error = args_of("--a=1 --name").unwrap_err();
+        assert!(error.hints[0].contains("`--name=value`"), "{error:?}");
     }
 }
