@@ -28,7 +28,14 @@ pub struct Skips {
     /// None where there is no place for it, or no way to open it: then nothing is skipped.
     database: OnceCell<Option<Database>>,
     /// What has been started and not been skipped.
-    open: Mutex<Vec<(Digest, String)>>,
+    open: Mutex<Vec<Started>>,
+}
+
+/// A target that was not skipped.
+struct Started {
+    request: BuildRequest,
+    /// Of everything that went into it when it was started.
+    digest: Digest,
 }
 
 impl Skips {
@@ -84,16 +91,26 @@ impl Skips {
             Err(e) => self.warn(&e.to_string()),
         }
         let mut open = self.open.lock().expect("no holder of this lock panics");
-        open.push((digest, target));
+        open.push(Started {
+            request: request.clone(),
+            digest,
+        });
         Ok(false)
     }
 
-    /// The run has succeeded, outputs and all.
+    /// The run has succeeded, outputs and all. What was changed while it ran may have gone into it or not, so that is not
+    /// written down.
     pub async fn succeeded(&self) {
         let open = std::mem::take(&mut *self.open.lock().expect("no holder of this lock panics"));
-        if let (false, Some(database)) = (open.is_empty(), self.database().await)
-            && let Err(e) = database.add(&open)
-        {
+        let Some(database) = self.database().await.filter(|_| !open.is_empty()) else {
+            return;
+        };
+        let mut done = Vec::with_capacity(open.len());
+        for started in open {
+            let now = Box::pin(fingerprint(&started.request)).await;
+            done.extend(now.ok().filter(|(digest, _)| *digest == started.digest));
+        }
+        if let Err(e) = database.add(&done) {
             self.warn(&e.to_string());
         }
     }
