@@ -1,7 +1,7 @@
 //! `WITH DOCKER`.
 
 use super::{Failure, fail, fail_hint};
-use crate::base::Platform;
+use crate::{base::Platform, diag::Diagnostic};
 
 const SHAPE: &str = "with-docker-shape";
 
@@ -73,16 +73,21 @@ pub(crate) fn image_without_tag(image: &str) -> Failure {
 }
 
 pub(crate) fn compose_config(code: i32, output: &str) -> Failure {
-    let mut failure = fail_hint(
+    let mut error = Diagnostic::error(
         "compose-config",
         format!("the compose files cannot be read: `compose config` ended with exit code {code}"),
-        "its own words stand above; paths are relative to WORKDIR, in the file system of the target",
-    );
-    if !output.trim().is_empty() {
-        failure = failure.hint(output.trim());
+    )
+    .hint("paths are relative to WORKDIR, in the file system of the target: is the file copied there?");
+    let lines: Vec<&str> = output.trim().lines().collect();
+    if !lines.is_empty() {
+        let last = &lines[lines.len().saturating_sub(WORDS)..];
+        error = error.with_note(format!("it says:\n{}", last.join("\n")));
     }
-    failure
+    error.into()
 }
+
+/// So many lines of what `compose config` says are shown at most.
+const WORDS: usize = 20;
 
 pub(crate) fn compose_output(why: &str) -> Failure {
     fail(

@@ -174,7 +174,11 @@ async fn services_are_pulled_unless_they_are_loaded() {
     );
     let wrong = body("WITH DOCKER --compose c.yml --service wed", "RUN x").prints("c.yml", config);
     let error = wrong.run("+t").await.errors();
-    assert!(error.contains("did you mean `web`?"), "{error}");
+    insta::assert_snapshot!(error, @r"
+    Buildfile:11:41: the compose files have no service `wed`
+      in +t
+      hint: did you mean `web`?
+    ");
 }
 
 #[tokio::test]

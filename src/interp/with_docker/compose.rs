@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::{WithDocker, images::Pull, step};
 use crate::{
     base::Platform,
-    diag::Diagnostic,
+    diag::{Diagnostic, Location},
     graph::plan::{Keep, StepId, StepOp},
     interp::{
         error::{self, Result},
@@ -41,10 +41,14 @@ pub(super) async fn images(exec: &mut Exec, docker: &WithDocker, on: StepId) -> 
         Answer::Known(captured) => captured,
     };
     let output = String::from_utf8_lossy(&captured.stdout);
+    // The file that it complains of, if it names one.
+    let named = |(file, _): &&(String, Location)| output.contains(file.as_str());
+    let files = &docker.compose;
+    let (_, at) = files.iter().find(named).unwrap_or(&files[0]);
     if captured.status != 0 {
-        return Err(error::compose_config(captured.status, &output));
+        return Err(error::compose_config(captured.status, &output).at(at));
     }
-    let services = services(&output).map_err(|why| error::compose_output(&why))?;
+    let services = services(&output).map_err(|why| error::compose_output(&why).at(at))?;
     let mut pulls = Vec::new();
     for service in started(&services, &docker.services)? {
         pulls.extend(pull(exec, service)?);
@@ -82,13 +86,13 @@ fn pull(exec: &Exec, service: &Service) -> Result<Option<Pull>> {
 }
 
 /// The services that are asked for, with those that they depend on, which are started too; without any, all.
-fn started<'a>(services: &'a [Service], asked: &[String]) -> Result<Vec<&'a Service>> {
+fn started<'a>(services: &'a [Service], asked: &[(String, Location)]) -> Result<Vec<&'a Service>> {
     let mut names = BTreeSet::new();
-    let mut open: Vec<&str> = asked.iter().map(String::as_str).collect();
-    for name in asked {
+    let mut open: Vec<&str> = asked.iter().map(|(name, _)| name.as_str()).collect();
+    for (name, at) in asked {
         if !services.iter().any(|s| s.name == *name) {
             let known = services.iter().map(|s| s.name.as_str());
-            return Err(error::compose_service(name, known));
+            return Err(error::compose_service(name, known).at(at));
         }
     }
     while let Some(name) = open.pop() {
@@ -135,7 +139,10 @@ fn services(text: &str) -> std::result::Result<Vec<Service>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::diag::{SourceFile, Span};
 
     const CONFIG: &str = "
 name: default
@@ -170,7 +177,9 @@ services:
     fn a_service_is_started_with_what_it_depends_on() {
         let services = services(CONFIG).unwrap();
         let names = |asked: &[&str]| {
-            let asked: Vec<String> = asked.iter().map(|&s| s.to_owned()).collect();
+            let source = Arc::new(SourceFile::new("f", ""));
+            let at = || Location::new(&source, Span::default());
+            let asked: Vec<_> = asked.iter().map(|&s| (s.to_owned(), at())).collect();
             let started = started(&services, &asked);
             started.map(|s| s.iter().map(|s| s.name.clone()).collect::<Vec<_>>())
         };

@@ -19,7 +19,10 @@ use super::{
     exec::Exec,
     expand::How,
 };
-use crate::syntax::ast::{Command, Nested};
+use crate::{
+    diag::Location,
+    syntax::ast::{Command, Nested},
+};
 
 /// The `RUN` that the body comes to.
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -41,9 +44,9 @@ pub(crate) struct WithDocker {
     loads: Vec<Load>,
     pulls: Vec<Pull>,
     /// Compose files, as paths in the file system of the target.
-    compose: Vec<String>,
+    compose: Vec<(String, Location)>,
     /// The services to start; none are all.
-    services: Vec<String>,
+    services: Vec<(String, Location)>,
     /// Under which name the daemon's data are kept.
     cache_id: Option<String>,
 }
@@ -114,11 +117,16 @@ async fn read(exec: &mut Exec, opener: &Command) -> Result<WithDocker> {
     })
 }
 
-async fn texts(exec: &mut Exec, opener: &Command, flag: &'static str) -> Result<Vec<String>> {
+async fn texts(
+    exec: &mut Exec,
+    opener: &Command,
+    flag: &'static str,
+) -> Result<Vec<(String, Location)>> {
     let mut texts = Vec::new();
     for flag in opener.flags_named(flag) {
         if let Some(word) = &flag.value {
-            texts.push(exec.expand_text(word, How::default()).await?);
+            let text = exec.expand_text(word, How::default()).await?;
+            texts.push((text, exec.place(word)));
         }
     }
     Ok(texts)

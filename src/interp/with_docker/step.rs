@@ -7,6 +7,7 @@ use super::{
     images::{self, Image},
 };
 use crate::{
+    diag::Location,
     graph::plan::{Access, Keep, Mount, MountKind, NewFile, Run, Sharing, StepId, StepOp},
     interp::{
         commands::{interactive, run::arguments},
@@ -43,8 +44,8 @@ pub(super) fn compose_args(docker: &WithDocker) -> Vec<String> {
     flags("--compose", &docker.compose)
 }
 
-fn flags(flag: &str, values: &[String]) -> Vec<String> {
-    let pair = |value: &String| [flag.to_owned(), value.clone()];
+fn flags(flag: &str, values: &[(String, Location)]) -> Vec<String> {
+    let pair = |(value, _): &(String, Location)| [flag.to_owned(), value.clone()];
     values.iter().flat_map(pair).collect()
 }
 

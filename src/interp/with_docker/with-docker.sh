@@ -7,7 +7,7 @@
 #
 #   with-docker.sh config --compose FILE…
 #
-# prints what the compose files come to. bld mounts what this script works with:
+# prints what the compose files come to, or if that fails, why. bld mounts what this script works with:
 #
 #   /run/bld/with-docker/         this script
 #     images/N/manifest.json      of an image archive: the names under which image N is loaded
@@ -325,6 +325,12 @@ run() {
     exit "$code"
 }
 
+config() {
+    run_hooks
+    find_compose
+    call_compose config
+}
+
 what=$1
 shift
 keep='' files='' services='' settings=''
@@ -341,8 +347,12 @@ done
 case $what in
     run) run "$@" ;;
     config)
-        run_hooks
-        find_compose
-        call_compose config
+        # The reason of a failure is part of the result: when that comes from the cache, there are no other words.
+        code=0
+        { said=$(config 2>&1 >&4); } 4>&1 || code=$?
+        output=1
+        [ "$code" != 0 ] || output=2
+        [ -z "$said" ] || printf '%s\n' "$said" >&"$output"
+        exit "$code"
         ;;
 esac
