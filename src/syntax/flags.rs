@@ -296,7 +296,7 @@ const COMMANDS: &[CommandRow] = &[
     row(
         Keyword::Copy,
         COPY,
-        "[--dir] [--chown USER] [--chmod MODE] [--keep-ts] [--keep-own] [--if-exists] [--symlink-no-follow] [--platform PLATFORM] [--pass-args] [--allow-privileged] SOURCE… DESTINATION",
+        "[--dir] [--chown USER] [--chmod MODE] [--keep-ts] [--keep-own] [--if-exists] [--symlink-no-follow] [--platform PLATFORM] [--pass-args] [--allow-privileged] [--exclude PATTERN]… [--parents] SOURCE… DESTINATION",
     ),
     row(
         Keyword::Do,

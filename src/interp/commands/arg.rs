@@ -1,6 +1,7 @@
 //! `ARG` (language specification, 4.7).
 
 use crate::{
+    diag::Location,
     interp::{
         error::{self, Result},
         exec::Exec,
@@ -57,7 +58,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         }
     };
     if required && value.known().is_some_and(str::is_empty) {
-        return Err(error::required_arg(&name));
+        return Err(error::required_arg(&name, giver(exec).as_ref()));
     }
     let scoped = exec.has(Feature::ArgScopeAndSet);
     let frame = exec.frame_mut();
@@ -68,6 +69,25 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         frame.args.insert(name, value);
     }
     Ok(())
+}
+
+/// The statement that decides about the arguments of the code that runs: the call of a function, else the innermost
+/// reference from another file. Without one, those of the command line are inherited.
+fn giver(exec: &Exec) -> Option<Location> {
+    if let Some(called_from) = &exec.frame().called_from {
+        return Some(called_from.clone());
+    }
+    let (at, way) = exec.reached.as_ref()?;
+    let outer = way.frames().filter_map(|frame| frame.at.as_ref());
+    let mut file = &exec.home.tree().source.name;
+    std::iter::once(at)
+        .chain(outer)
+        .find(|at| {
+            let other = at.file.name != *file || at.text().starts_with(Keyword::Do.text());
+            file = &at.file.name;
+            other
+        })
+        .cloned()
 }
 
 async fn builtin_or_default(exec: &mut Exec, name: &str, default: Option<&Word>) -> Result<Value> {

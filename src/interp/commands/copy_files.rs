@@ -10,7 +10,7 @@ use crate::{
         reference::clean,
     },
     interp::{
-        error::{self, Result},
+        error::{self, Failure, Result},
         exec::Exec,
         host::{self, FollowError},
         ignore::Ignore,
@@ -46,7 +46,8 @@ pub(crate) fn items(
         let text = text.replace("\\+", "+");
         let selected = select(exec, &text, options, &mut exclude).map_err(|e| e.at(&place))?;
         for one in selected {
-            let found = find(exec, &one.path, &ignore, options).map_err(|e| e.at(&place))?;
+            let found = find(exec, &one.path, &ignore, options);
+            let found = found.map_err(|e| of_function(exec, e).at(&place))?;
             let Some((path, includes)) = found else {
                 continue;
             };
@@ -82,6 +83,14 @@ pub(crate) fn items(
             CopyItem { contents, ..item }
         })
         .collect())
+}
+
+/// A function of another file does not copy what lies beside it.
+fn of_function(exec: &Exec, failure: Failure) -> Failure {
+    if exec.frame().file.path == exec.home.path {
+        return failure;
+    }
+    failure.hint(&error::copies_of_caller(&exec.home.tree().source.name))
 }
 
 /// The path to copy, relative to the directory of the build file, and what has to travel for it. None if nothing is there

@@ -118,23 +118,24 @@ impl Exec {
             return Ok(None);
         }
         let short = self.has(Feature::UseProjectSecrets);
-        let name = match name.strip_prefix("+secrets/") {
-            Some(name) => {
-                if short {
-                    let note = Diagnostic::note(
-                        "secret-prefix",
-                        format!("the `+secrets/` in front of `{name}` is not needed any more"),
-                    );
-                    self.session.remark(note.at(at.clone()));
-                }
-                name
-            }
-            None if !short && text.contains('=') => return Err(error::secret_form(text).at(&at)),
-            None => name,
-        };
+        let old = name.strip_prefix("+secrets/");
+        if let (Some(name), false) = (old, text.contains('=')) {
+            return Err(error::secret_prefix_alone(name, short).at(&at));
+        }
+        if old.is_none() && !short && text.contains('=') {
+            return Err(error::secret_form(text).at(&at));
+        }
         if !is_variable(variable) && !variable.contains(UNDECIDED) {
             return Err(error::secret_variable(variable).at(&at));
         }
+        if let (Some(name), true) = (old, short) {
+            let note = Diagnostic::note(
+                "secret-prefix",
+                format!("the `+secrets/` in front of `{name}` is not needed any more"),
+            );
+            self.session.remark(note.at(at.clone()));
+        }
+        let name = old.unwrap_or(name);
         Ok(Some(SecretUse {
             variable: variable.to_owned(),
             name: name.to_owned(),

@@ -34,6 +34,13 @@ pub(crate) fn outside_context(source: &str, dir: &str) -> Failure {
     )
 }
 
+/// What is worth knowing where a function does not find what it copies: whose files these are.
+pub(crate) fn copies_of_caller(file: &str) -> String {
+    format!(
+        "a function copies files of the target that calls it, from the directory of `{file}`; from its own directory it takes artifacts: `COPY +target/path`"
+    )
+}
+
 pub(crate) fn artifact_path_missing(text: &str) -> Failure {
     fail_hint(
         "artifact-path",

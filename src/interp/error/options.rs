@@ -34,6 +34,20 @@ pub(crate) fn secret_form(text: &str) -> Failure {
     )
 }
 
+/// `--secret +secrets/NAME`, from where no name of a variable follows.
+pub(crate) fn secret_prefix_alone(name: &str, short: bool) -> Failure {
+    let right = if short {
+        format!("`--secret {name}`")
+    } else {
+        format!("`--secret {name}=+secrets/{name}`")
+    };
+    fail_hint(
+        "secret-form",
+        format!("`+secrets/{name}` is the old spelling of a secret, and says no variable"),
+        format!("write {right}"),
+    )
+}
+
 pub(crate) fn secret_variable(name: &str) -> Failure {
     fail_hint(
         "secret-variable",

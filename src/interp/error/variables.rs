@@ -1,7 +1,7 @@
 //! `ARG`, `LET`, `SET` and arguments of references.
 
 use super::{Failure, fail, fail_hint};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Location};
 
 pub(crate) fn redeclared(name: &str, hint: String) -> Failure {
     fail_hint(
@@ -11,11 +11,24 @@ pub(crate) fn redeclared(name: &str, hint: String) -> Failure {
     )
 }
 
-pub(crate) fn required_arg(name: &str) -> Failure {
+/// `by` is the statement that would have to give the value; without one it is the command line.
+pub(crate) fn required_arg(name: &str, by: Option<&Location>) -> Failure {
+    let hint = match by {
+        None => format!("pass `--{name}=<value>` behind the target"),
+        Some(at) => {
+            let command = at.text().split_whitespace().next().unwrap_or_default();
+            match command {
+                "COPY" | "WITH" => format!(
+                    "pass it in the {command} at {at}, in brackets: `(target --{name}=<value>)`"
+                ),
+                _ => format!("add `--{name}=<value>` to the {command} at {at}"),
+            }
+        }
+    };
     fail_hint(
         "required-arg",
         format!("value not supplied for required ARG: {name}"),
-        format!("pass `--{name}=<value>` behind the target"),
+        hint,
     )
 }
 

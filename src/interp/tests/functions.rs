@@ -85,7 +85,38 @@ async fn the_stack_of_an_error_shows_every_call() {
       in ./lib+F --X=1, called from Buildfile:8:3
       in +u --A=2, called from Buildfile:5:3
       in +t --A=1
+      hint: a function copies files of the target that calls it, from the directory of `Buildfile`; from its own directory it takes artifacts: `COPY +target/path`
     "#);
+}
+
+#[tokio::test]
+async fn a_required_argument_is_asked_of_the_statement_that_could_give_it() {
+    let errors = async |target: &str| {
+        let case = Case::with(&[
+            (
+                "Buildfile",
+                "VERSION 0.8\nFROM alpine\nF:\n  FUNCTION\n  ARG --required A\ncalled:\n  DO +F\nbuilt:\n  BUILD ./lib+a\ncopied:\n  COPY ./lib+b/x .\nown:\n  BUILD +need\nneed:\n  ARG --required A\nwithin:\n  DO ./lib+G\n",
+            ),
+            (
+                "lib/Buildfile",
+                "VERSION 0.8\nFROM alpine\na:\n  BUILD +b\nb:\n  ARG --required A\nG:\n  FUNCTION\n  BUILD +b\n",
+            ),
+        ]);
+        let errors = case.run(target).await.errors();
+        errors.lines().last().unwrap_or_default().trim().to_owned()
+    };
+    for (target, hint) in [
+        ("+called", "add `--A=<value>` to the DO at Buildfile:7:3"),
+        ("+built", "add `--A=<value>` to the BUILD at Buildfile:9:3"),
+        (
+            "+copied",
+            "pass it in the COPY at Buildfile:11:3, in brackets: `(target --A=<value>)`",
+        ),
+        ("+own", "pass `--A=<value>` behind the target"),
+        ("+within", "add `--A=<value>` to the DO at Buildfile:17:3"),
+    ] {
+        assert_eq!(errors(target).await, format!("hint: {hint}"), "{target}");
+    }
 }
 
 #[tokio::test]

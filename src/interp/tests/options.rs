@@ -103,3 +103,15 @@ async fn privileges_that_may_not_be_needed_are_asked_for_when_they_are() {
     assert!(ran.asked.contains(&"no".to_owned()));
     assert!(ran.error().contains("--allow-privileged"));
 }
+
+#[tokio::test]
+async fn the_old_prefix_of_a_secret_alone_says_no_variable() {
+    for (version, right) in [("0.8", "`--secret T`"), ("0.6", "`--secret T=+secrets/T`")] {
+        let text = format!("VERSION {version}\nFROM alpine\nt:\n  RUN --secret +secrets/T x\n");
+        let ran = Case::new(&text).run("+t").await;
+        assert!(ran.remarks.is_empty(), "{:?}", ran.remarks);
+        let errors = ran.errors();
+        assert!(errors.contains("says no variable"), "{errors}");
+        assert!(errors.contains(right), "{errors}");
+    }
+}
