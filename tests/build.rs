@@ -410,3 +410,19 @@ fn the_example_builds_and_ends_with_its_image_loaded() {
     assert!(docker.image("bld-example:latest").is_some());
     assert!(bld.read("out/report.txt").contains("page.html"));
 }
+
+#[test]
+fn a_file_that_is_saved_twice_over_is_one_line_of_the_output() {
+    let Some(services) = services("saved-once") else {
+        return;
+    };
+    let bld = Bld::with(
+        "VERSION 0.8\nFROM busybox:1.36\nt:\n    RUN echo 1 > f\n    SAVE ARTIFACT f AS LOCAL out/f\n",
+    )
+    .on(&services);
+    for _ in 0..2 {
+        let ran = bld.ok(&["+t"]);
+        let lines = ran.stderr.matches("SAVE ARTIFACT f AS LOCAL out/f").count();
+        assert_eq!(lines, 1, "{}", ran.stderr);
+    }
+}

@@ -30,11 +30,27 @@ impl Attempts {
     pub async fn result(&self, executor: &Executor, step: StepId) -> Result<i32, EngineError> {
         loop {
             let (status, build) = written(executor, step).await?;
-            if status == 0 || build == self.build {
+            if build == self.build {
+                return Ok(status);
+            }
+            if status == 0 {
+                self.cached(executor, step).await?;
                 return Ok(status);
             }
             executor.again(step);
         }
+    }
+
+    /// The success of an earlier build is this one's, too. Of the failures on the way to it nobody was told.
+    async fn cached(&self, executor: &Executor, step: StepId) -> Result<(), EngineError> {
+        if let Some(edge) = executor.state(step).await? {
+            self.events.emit(Event::Step {
+                id: edge.vertex.digest.clone(),
+                label: Arc::clone(&self.plan.step(step).label),
+                state: StepState::Cached,
+            });
+        }
+        Ok(())
     }
 
     /// The failure that a failed attempt is for the build.

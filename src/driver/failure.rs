@@ -315,7 +315,7 @@ mod tests {
     use crate::{
         base::Digest,
         diag::{Location, SourceFile, Span},
-        events::Label,
+        events::{Label, Told},
     };
 
     fn failure(exit_code: Option<i32>, tail: &[&str]) -> StepFailure {
@@ -329,6 +329,7 @@ mod tests {
                 at: Some(Location::new(&file, Span::new(7, 15))),
                 read_by: None,
                 raw_output: false,
+                told: Told::Everything,
             }),
             exit_code,
             tail: tail.iter().map(|l| (*l).to_owned()).collect(),

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     diag::Diagnostic,
     engine::Export,
-    events::{Event, EventSink, Label, OutputEvent},
+    events::{Event, EventSink, Label, OutputEvent, Told},
     graph::{
         Ledger,
         ledger::{
@@ -330,6 +330,7 @@ fn side_by_side(states: &[State]) -> Option<Edge> {
         at: None,
         read_by: None,
         raw_output: false,
+        told: Told::Everything,
     });
     let mut file = FileOp::on(&None);
     for (number, state) in states
@@ -356,5 +357,6 @@ pub fn artifact_label(reference: &str) -> Arc<Label> {
         at: None,
         read_by: None,
         raw_output: false,
+        told: Told::Everything,
     })
 }

@@ -23,6 +23,20 @@ pub struct Label {
     pub read_by: Option<Arc<Label>>,
     /// Whether people see its output without the name of the target in front.
     pub raw_output: bool,
+    /// What of it people are told.
+    pub told: Told,
+}
+
+/// What people are told of a step. That it failed they are always told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Told {
+    /// Everything.
+    #[default]
+    Everything,
+    /// That it runs. What a result means that was there already somebody else has to find out, and says it.
+    Runs,
+    /// Nothing: another step of the same statement stands for it.
+    Nothing,
 }
 
 /// How a step goes on.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::{Digest, OnceMap, Secret},
-    events::{Event, EventSink, Label, StepState},
+    events::{Event, EventSink, Label, StepState, Told},
 };
 
 /// What has to be known to reach repositories.
@@ -142,6 +142,7 @@ impl Remotes {
                 platform: None,
                 read_by: None,
                 raw_output: false,
+                told: Told::Everything,
                 at: None,
             });
             let id = Digest::of(format!("git {}", label.text).as_bytes());

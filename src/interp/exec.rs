@@ -20,7 +20,7 @@ use super::{
 use crate::{
     base::Platform,
     diag::{Diagnostic, Frame as DiagFrame, Location, Way},
-    events::Label,
+    events::{Label, Told},
     graph::{
         StepId,
         ledger::{Link, LinkKind, Output, OutputKind, Visit, VisitId, WaitId},
@@ -148,6 +148,28 @@ impl Exec {
         text: String,
         raw_output: bool,
     ) -> StepId {
+        // What an attempt means that was made before, whoever reads its exit status finds out.
+        let told = match &op {
+            StepOp::Run(run) if run.keep == Keep::Attempt => Told::Runs,
+            _ => Told::Everything,
+        };
+        self.push_told(platform, op, text, raw_output, told)
+    }
+
+    /// Appends a step of the current statement for which another one stands where people see it.
+    pub fn push_beside(&self, op: StepOp) -> StepId {
+        let platform = self.state.current.platform.clone();
+        self.push_told(platform, op, self.text.clone(), false, Told::Nothing)
+    }
+
+    fn push_told(
+        &self,
+        platform: Platform,
+        op: StepOp,
+        text: String,
+        raw_output: bool,
+        told: Told,
+    ) -> StepId {
         let shown = (platform != self.session.request.native).then(|| platform.to_string());
         self.session.plan.push(Step {
             op,
@@ -159,6 +181,7 @@ impl Exec {
                 at: Some(self.at.clone()),
                 read_by: None,
                 raw_output,
+                told,
             }),
             way: Some(self.way()),
         })

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     base::Platform,
-    events::Label,
+    events::{Label, Told},
     graph::plan::{
         self, COPY_TIME, CopyFiles, CopyItem, Keep, Network, NewFile, Plan, Run, Sharing, Step,
         StepId, StepOp,
@@ -527,6 +527,7 @@ pub(super) fn own_label(text: &str) -> Arc<Label> {
         at: None,
         read_by: None,
         raw_output: false,
+        told: Told::Everything,
     })
 }
 

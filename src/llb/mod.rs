@@ -7,9 +7,9 @@
 //! How graphs are made:
 //!
 //! ```
-//! use bld::{base::Platform, events::Label, llb::{CopyFile, Exec, FileOp, Local, Mount, Nonce, image}};
+//! use bld::{base::Platform, events::{Label, Told}, llb::{CopyFile, Exec, FileOp, Local, Mount, Nonce, image}};
 //! # use std::sync::Arc;
-//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None, read_by: None, raw_output: false });
+//! # let label = |text: &str| Arc::new(Label { target: "+t".into(), text: text.into(), platform: None, at: None, read_by: None, raw_output: false, told: Told::Everything });
 //! let linux: Platform = "linux/amd64".parse().unwrap();
 //! let base = image("docker.io/library/busybox:1.36", &linux, label("FROM busybox:1.36"));
 //! // A command whose file system is kept.
@@ -66,7 +66,7 @@ pub(crate) mod tests_support {
 
     use std::sync::Arc;
 
-    use crate::events::Label;
+    use crate::events::{Label, Told};
 
     /// Only the text.
     pub(crate) fn label(text: &str) -> Arc<Label> {
@@ -77,6 +77,7 @@ pub(crate) mod tests_support {
             at: None,
             read_by: None,
             raw_output: false,
+            told: Told::Everything,
         })
     }
 }

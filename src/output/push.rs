@@ -20,7 +20,7 @@ use crate::{
     base::Digest,
     diag::Diagnostic,
     docker::{Client, Info},
-    events::{Event, EventSink, Label, OutputEvent},
+    events::{Event, EventSink, Label, OutputEvent, Told},
     oci::{
         Credentials, ImageRef, Registries,
         cache::ContentCache,
@@ -147,6 +147,7 @@ impl Pusher {
                     at: Some(first.at.clone()),
                     read_by: None,
                     raw_output: false,
+                    told: Told::Everything,
                 }),
             });
         }

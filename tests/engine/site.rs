@@ -12,7 +12,7 @@ use bld::{
         Build, BuildRequest, Credential, Credentials, Engine,
         buildkit::{Address, BuildKit, dial::Peer},
     },
-    events::{Event, EventSink, Label},
+    events::{Event, EventSink, Label, Told},
     llb::{Edge, Exec, Local, Nonce, State, image},
 };
 use tokio_util::sync::CancellationToken;
@@ -81,6 +81,7 @@ pub fn label(text: &str) -> Arc<Label> {
         at: None,
         read_by: None,
         raw_output: false,
+        told: Told::Everything,
     })
 }
 

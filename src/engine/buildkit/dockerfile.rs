@@ -12,7 +12,7 @@ use super::{build::Site, client::of_build, gateway::Gateway};
 use crate::{
     diag::Location,
     engine::{Dockerfile, EngineError, FromDockerfile, PinnedName},
-    events::Label,
+    events::{Label, Told},
     llb::{Definition, FileOp, MakeDir, MakeFile, Nonce, Splice, foreign::Lines},
 };
 
@@ -119,6 +119,7 @@ fn internal(text: &str) -> Arc<Label> {
         at: None,
         read_by: None,
         raw_output: false,
+        told: Told::Everything,
     })
 }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     base::{Digest, Platform},
     engine::{Capability, EngineError, Export, Exported, Push},
-    events::Label,
+    events::{Label, Told},
     llb::{Definition, FileOp, MakeDir, State},
     oci::ImageConfig,
 };
@@ -153,6 +153,7 @@ impl Site {
             at: None,
             raw_output: false,
             read_by: None,
+            told: Told::Everything,
         };
         let root = MakeDir {
             parents: true,

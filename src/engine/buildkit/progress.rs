@@ -20,7 +20,7 @@ use super::{error, tail::Tail};
 use crate::{
     base::Digest,
     diag::Diagnostic,
-    events::{Event, EventSink, Label, StepState},
+    events::{Event, EventSink, Label, StepState, Told},
     llb::Definition,
 };
 
@@ -225,6 +225,7 @@ fn known<'a>(steps: &'a mut HashMap<String, Step>, digest: &str, name: &str) -> 
             at: None,
             read_by: None,
             raw_output: false,
+            told: Told::Everything,
         };
         Step::new(id, Arc::new(label), false)
     })
@@ -314,7 +315,7 @@ impl Step {
             }
         } else if self.cached {
             // The other builds of one run find cached what the first one made.
-            if !over {
+            if !over && self.label.told != Told::Runs {
                 events.push(self.event(StepState::Cached));
             }
         } else if again || !over || !self.ours {

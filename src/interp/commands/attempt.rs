@@ -109,6 +109,7 @@ impl Exec {
             if_exists: true,
             follow: true,
             force: false,
+            collected: false,
         };
         let mut output =
             save_artifact::local_output(self, from, &source, &dest, base, false, &local, &options)?;

@@ -63,6 +63,8 @@ pub(super) struct Options {
     pub follow: bool,
     /// `--force`.
     pub force: bool,
+    /// Whether it is saved for other targets, too: then that is the step that people see.
+    pub collected: bool,
 }
 
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
@@ -74,6 +76,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         if_exists: has("if-exists"),
         follow: !has("symlink-no-follow"),
         force: has("force"),
+        collected: true,
     };
     if exec.state.locally.is_some() {
         return super::save_host::run(exec, command, words, options).await;
@@ -265,13 +268,17 @@ pub(super) fn local_output(
     } else {
         format!("/{name}")
     };
-    let state = exec.push(StepOp::Copy(Box::new(CopyFiles {
+    let copy = StepOp::Copy(Box::new(CopyFiles {
         on: scratch,
         items: vec![item(from, source, &target, glob, options)],
         owner: Some("root:root".to_owned()),
         mode: None,
         keep_times: options.keep_times,
-    })));
+    }));
+    let state = match options.collected {
+        true => exec.push_beside(copy),
+        false => exec.push(copy),
+    };
     let shown = exec.home.target(&exec.target);
     let artifact = if glob {
         format!("{shown}{dest}{base}")
