@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -97,6 +98,7 @@ pub async fn build(
         save_inline_cache: request.save_inline_cache,
         ledger: Arc::clone(&ledger),
     });
+    let (begin, begun) = watch::channel(false);
     let host = Arc::new(Host {
         plan: Arc::clone(&plan),
         executor: Arc::clone(&executor),
@@ -104,6 +106,7 @@ pub async fn build(
         cwd: request.cwd.clone(),
         cancel: stop.clone(),
         nonce: Nonce::random(),
+        begun,
         turn: Arc::default(),
     });
     let probe = Arc::new(Running {
@@ -133,7 +136,7 @@ pub async fn build(
         refuse_what_is_not_strict(&request, &remotes).await?;
         require_capabilities(&request, &connection).await?;
         connection.use_cache_of(remote_cache::sources(&request, &outside, &remotes, &events).await);
-        let native = native_platform(&connection).await?;
+        let native = native_platform(&connection).await;
         let interpreted =
             interpret(&request, native, &plan, &ledger, probe, &remotes, &events).await?;
         executor.settle().await.map_err(Failure::from_engine)?;
@@ -152,7 +155,7 @@ pub async fn build(
     };
     let outcome = tokio::select! {
         biased;
-        error = connection.failure() => Err(Failure::from_engine(error)),
+        error = missing(&connection, &request, &remotes, &begin) => Err(Failure::from_engine(error)),
         () = stop.cancelled() => Err(Failure::canceled()),
         outcome = work => outcome,
     };
@@ -187,7 +190,7 @@ async fn refuse_what_is_not_strict(
     if !request.strict {
         return Ok(());
     }
-    match interpret_only(request, remotes).await.0 {
+    match interpret_only(request, remotes).await {
         Err(failure) if failure.diagnostics.iter().any(|d| d.code == interp::STRICT) => {
             Err(failure)
         }
@@ -195,18 +198,56 @@ async fn refuse_what_is_not_strict(
     }
 }
 
+/// What is known of a run before anything of it runs.
+pub(super) struct Outlook {
+    pub plan: Arc<Plan>,
+    pub ledger: Arc<Ledger>,
+}
+
 /// Interprets without running anything or asking a registry.
 pub(super) async fn interpret_only(
     request: &BuildRequest,
     remotes: &Arc<Remotes>,
-) -> (Result<Interpreted, Failure>, Arc<Ledger>) {
+) -> Result<Outlook, Failure> {
     let plan = Arc::new(Plan::default());
     let ledger = Arc::new(Ledger::default());
     let quiet: Arc<dyn EventSink> = Arc::new(NoEvents);
     let probe = Arc::new(Planning { images: None });
     let native = Platform::host();
-    let done = interpret(request, native, &plan, &ledger, probe, remotes, &quiet).await;
-    (done, ledger)
+    interpret(request, native, &plan, &ledger, probe, remotes, &quiet).await?;
+    Ok(Outlook { plan, ledger })
+}
+
+/// Connects. Says that the engine cannot be reached, where the run needs one; else it never ends: it stands beside the
+/// work, so that nothing is looked up in registries for an engine that is not there.
+///
+/// What only touches this machine runs without an engine. It begins when that is decided, so that nothing is done of what
+/// would fail for want of an engine later.
+async fn missing(
+    connection: &Connection,
+    request: &BuildRequest,
+    remotes: &Arc<Remotes>,
+    begin: &watch::Sender<bool>,
+) -> EngineError {
+    if let Err(error) = connection.engine().await
+        && needs_engine(request, remotes).await
+    {
+        return error;
+    }
+    begin.send_replace(true);
+    std::future::pending().await
+}
+
+/// Whether there is anything in a run that an engine has to do, whichever way its conditions go.
+async fn needs_engine(request: &BuildRequest, remotes: &Arc<Remotes>) -> bool {
+    if !matches!(request.goal, Goal::Target(_)) {
+        return true;
+    }
+    match interpret_only(request, remotes).await {
+        Ok(outlook) => outlook.plan.needs_engine() || outlook.ledger.has_images(),
+        // The interpretation that counts tells what is wrong.
+        Err(_) => false,
+    }
 }
 
 /// What the command line alone needs of an engine is checked before any work starts.
@@ -236,12 +277,15 @@ async fn require_capabilities(
 }
 
 /// Where steps run without emulation. A socket of this machine leads to this machine, so that nothing has to be asked.
-async fn native_platform(connection: &Connection) -> Result<Platform, Failure> {
+async fn native_platform(connection: &Connection) -> Platform {
     if matches!(connection.address().place, Place::Unix(_)) {
-        return Ok(Platform::host());
+        return Platform::host();
     }
-    let engine = connection.engine().await.map_err(Failure::from_engine)?;
-    Ok(engine.describe().native.clone())
+    // Whether an engine that is not there is a failure depends on what there is to do.
+    match connection.engine().await {
+        Ok(engine) => engine.describe().native.clone(),
+        Err(_) => Platform::host(),
+    }
 }
 
 /// Where things are remembered from run to run. Without a place of the user's it is a directory that goes with the run.
@@ -252,8 +296,12 @@ pub(super) enum CacheDir {
 
 impl CacheDir {
     pub(super) fn of(request: &BuildRequest) -> Result<Self, Failure> {
-        if let Some(dir) = &request.cache_dir {
-            return Ok(Self::Users(dir.clone()));
+        Self::at(request.cache_dir.clone())
+    }
+
+    pub(super) fn at(users: Option<PathBuf>) -> Result<Self, Failure> {
+        if let Some(dir) = users {
+            return Ok(Self::Users(dir));
         }
         let made = tempfile::Builder::new().prefix("bld-").tempdir();
         made.map(Self::OfThisRun).map_err(|e| {
@@ -273,11 +321,18 @@ impl CacheDir {
         events: &Arc<dyn EventSink>,
     ) -> Arc<Remotes> {
         let request = RemotesRequest {
-            cache_dir: self.path().join("git"),
             offline: request.offline,
             ..request.remotes.clone()
         };
-        Arc::new(Remotes::new(request, Arc::clone(events)))
+        Arc::new(Remotes::new(self.kept(request), Arc::clone(events)))
+    }
+
+    /// Repositories that are kept here.
+    pub(super) fn kept(&self, request: RemotesRequest) -> RemotesRequest {
+        RemotesRequest {
+            cache_dir: self.path().join("git"),
+            ..request
+        }
     }
 
     fn path(&self) -> &Path {

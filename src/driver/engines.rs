@@ -126,15 +126,6 @@ impl Connection {
         let _ = self.cache_from.set(sources);
     }
 
-    /// Connects, and gives the reason if that fails. While the engine can be reached it never ends: it stands beside
-    /// other work in a `select!`, so that nothing is looked up in registries for an engine that is not there.
-    pub async fn failure(&self) -> EngineError {
-        match self.engine().await {
-            Err(error) => error,
-            Ok(_) => std::future::pending().await,
-        }
-    }
-
     /// The engine.
     pub async fn engine(&self) -> Result<&Arc<dyn Engine>, EngineError> {
         let connect = || async {

@@ -45,12 +45,13 @@ pub(super) async fn sources(
     names.extend(remote.map(|cache| split(cache).0.to_owned()));
     if request.use_inline_cache || remote.is_some() {
         // What is wrong with the file is told by the interpretation that counts.
-        let (_, ledger) = interpret_only(request, remotes).await;
+        let outlook = interpret_only(request, remotes).await;
         let mode = OutputMode {
             push: true,
             ..OutputMode::default()
         };
-        for settled in ledger.settle(mode) {
+        let settled = outlook.map_or_else(|_| Vec::new(), |outlook| outlook.ledger.settle(mode));
+        for settled in settled {
             let OutputKind::Image(image) = settled.output.kind else {
                 continue;
             };

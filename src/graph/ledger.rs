@@ -276,6 +276,12 @@ impl Ledger {
         WaitId(entries.blocks)
     }
 
+    /// Whether any image is saved, whether or not that counts.
+    pub fn has_images(&self) -> bool {
+        let is_image = |output: &Output| matches!(output.kind, OutputKind::Image(_));
+        self.lock().outputs.iter().any(is_image)
+    }
+
     /// Opens a visit.
     pub fn visit(&self, visit: Visit) -> VisitId {
         let mut entries = self.lock();

@@ -447,6 +447,22 @@ impl Plan {
         step.way.clone()
     }
 
+    /// Whether an engine has anything to do: there is a step beside those of this machine. An image by itself is nothing,
+    /// as long as no step uses it.
+    pub fn needs_engine(&self) -> bool {
+        let steps = self.steps.read().expect("no holder of this lock panics");
+        !steps.iter().all(|step| {
+            matches!(
+                step.op,
+                StepOp::Scratch
+                    | StepOp::Image(_)
+                    | StepOp::HostRun(_)
+                    | StepOp::Decision { .. }
+                    | StepOp::Undecided { .. }
+            )
+        })
+    }
+
     /// How many steps there are.
     pub fn len(&self) -> usize {
         self.steps

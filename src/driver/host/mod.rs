@@ -11,7 +11,7 @@ mod write_back;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct Host {
     pub cancel: CancellationToken,
     /// Tells this run's steps from those of every other.
     pub nonce: Nonce,
+    /// True as soon as it is known that the run has what it needs; before that nothing is changed here.
+    pub begun: watch::Receiver<bool>,
     /// Whose turn it is; and how far the plan has been looked through for files that have to be read.
     pub turn: Arc<Mutex<usize>>,
 }
@@ -55,6 +57,8 @@ struct Telling {
 impl Host {
     /// Does what a step says.
     pub async fn act(self: &Arc<Self>, step: StepId) -> Result<Captured, Box<Diagnostic>> {
+        // Nobody is there to say it only where the run is over.
+        let _ = self.begun.clone().wait_for(|begun| *begun).await;
         let mut turn = Arc::clone(&self.turn).lock_owned().await;
         self.read_what_was_named(&mut turn)
             .await
