@@ -78,8 +78,8 @@ fn main(
         Some(Command::Plan(args)) => {
             commands::plan(&args, &cli.build, &target, environment, streams)
         }
-        Some(Command::Ls(args)) => commands::ls(&args, &cli.build, streams),
-        Some(Command::Doc(args)) => commands::doc(&args, &cli.build, streams),
+        Some(Command::Ls(args)) => commands::ls(&args, &cli.build, &environment, streams),
+        Some(Command::Doc(args)) => commands::doc(&args, &cli.build, &environment, streams),
         Some(Command::Config(args)) => commands::config(&args, &cli.build, &environment, streams),
         Some(Command::Init(args)) => commands::init(&args),
         Some(Command::Prune(args)) => commands::prune(&args, &cli.build, &environment, streams),

@@ -1,15 +1,18 @@
 //! What a build file offers, from its text alone: targets and functions, their arguments, what they save, and the
 //! comments on all of it (language specification, 1.11 and 8.3).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     commands::save_artifact,
     error::{self, Result},
-    project::{BASE, BUILD_FILES, Project},
+    origin::Repository,
+    project::{BASE, BUILD_FILES, Loaded, Project},
 };
 use crate::{
     diag::Diagnostic,
+    git::Remotes,
+    graph::reference::Place,
     syntax::{
         ast::{Block, Command, Keyword, Recipe, RecipeKind, Statement},
         dialect::Feature,
@@ -150,7 +153,31 @@ fn read(request: &ManualRequest) -> Result<Manual> {
         _ if path.is_dir() => project.find(&path, place)?,
         _ => return Err(error::no_build_file_at(place)),
     };
-    let file = project.load_file(&path)?;
+    Ok(of_file(&*project.load_file(&path)?))
+}
+
+/// The same for a build file of a repository, `host/owner/repo/dir:ref`.
+pub async fn manual_in(
+    remotes: &Remotes,
+    place: &str,
+    features: Vec<Feature>,
+) -> std::result::Result<Manual, Vec<Diagnostic>> {
+    let (path, name) = place.split_once(':').unwrap_or((place, ""));
+    // The name of a build file stands for its directory, as for a local one.
+    let named = BUILD_FILES
+        .iter()
+        .find_map(|file| path.strip_suffix(file)?.strip_suffix('/'));
+    let read = async {
+        let found = remotes.reference(named.unwrap_or(path), name).await;
+        let (repository, dir) = Repository::of(found.map_err(|e| error::remote(&e))?);
+        let project = Project::new(Path::new("."), features);
+        let file = project.load_from(&repository, &dir, place)?;
+        Ok(of_file(&file))
+    };
+    read.await.map_err(super::Failure::into_diagnostics)
+}
+
+fn of_file(file: &Loaded) -> Manual {
     let explicit = file.features.has(Feature::ExplicitGlobal);
     let tree = file.tree();
     let globals: Vec<ArgItem> = commands(&tree.base)
@@ -158,30 +185,33 @@ fn read(request: &ManualRequest) -> Result<Manual> {
         .filter_map(arg)
         .collect();
     let items = tree.recipes.iter().map(|recipe| item(recipe, &globals));
-    Ok(Manual {
+    Manual {
         items: items.collect(),
         file: tree.source.name.clone(),
-    })
-}
-
-/// Splits what `ls` and `doc` are given: a place, and behind a plus sign a name. Repositories are not read.
-pub fn place_and_name(
-    text: &str,
-) -> std::result::Result<(String, Option<String>), Vec<Diagnostic>> {
-    let Some((place, name)) = text.split_once('+') else {
-        return match is_local(text) {
-            true => Ok((text.to_owned(), None)),
-            false => Err(error::not_local(text).into_diagnostics()),
-        };
-    };
-    if !is_local(place) {
-        return Err(error::not_local(text).into_diagnostics());
     }
-    Ok((place.to_owned(), Some(name.to_owned())))
 }
 
-fn is_local(place: &str) -> bool {
-    place.is_empty() || place.starts_with(['.', '/'])
+/// Where a build file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shelf {
+    /// A directory or a file of this machine, as it was typed; empty for the working directory.
+    Local(String),
+    /// In a repository: `host/owner/repo/dir:ref`.
+    Repository(String),
+}
+
+/// Splits what `ls` and `doc` are given: a place, and behind a plus sign a name.
+pub fn place_and_name(text: &str) -> std::result::Result<(Shelf, Option<String>), Vec<Diagnostic>> {
+    let (place, name) = match text.split_once('+') {
+        Some((place, name)) => (place, Some(name.to_owned())),
+        None => (text, None),
+    };
+    let shelf = match Place::parse(place) {
+        _ if place.is_empty() || place.starts_with(['.', '/']) => Shelf::Local(place.to_owned()),
+        Ok(Place::Remote(place)) => Shelf::Repository(place),
+        _ => return Err(error::no_place(text).into_diagnostics()),
+    };
+    Ok((shelf, name))
 }
 
 /// The commands that stand directly in a recipe.

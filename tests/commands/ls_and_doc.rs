@@ -72,8 +72,8 @@ fn ls_says_what_it_cannot_list() {
     bld.fails(1, &["ls", "./empty"]).says("no build file");
     bld.fails(1, &["ls", "./gone"]).says("`./gone`");
     bld.fails(1, &["ls", "+t"]).says("takes a path");
-    bld.fails(1, &["ls", "github.com/a/b"])
-        .says("no local path");
+    bld.fails(1, &["ls", "sub"])
+        .says("neither a local path nor in a repository");
     bld.fails(1, &["ls", "a", "b"])
         .says("`b` is a word too many")
         .says("`bld ls --help`");
@@ -153,7 +153,7 @@ fn doc_says_why_there_is_nothing_to_show() {
     bld.fails(1, &["doc", "+pant"])
         .says("did you mean `+paint`");
     bld.fails(1, &["doc", "+paint+x"]).says("`+paint+x`");
-    bld.fails(1, &["doc", "github.com/a/b:main+t"])
-        .says("no local path");
+    bld.fails(1, &["doc", "a+t"])
+        .says("neither a local path nor in a repository");
     assert_eq!(bld.ok(&["doc", "./plain"]).stdout, "TARGETS:\n");
 }

@@ -109,7 +109,7 @@ pub struct PlanArgs {
 /// Arguments of `bld ls`.
 #[derive(Debug, clap::Args)]
 pub struct LsArgs {
-    /// A directory with a build file, or the build file itself
+    /// A directory with a build file, or the build file itself; also one of a repository: `github.com/owner/repo/dir`
     pub path: Option<String>,
 
     /// Also list the arguments of each target
@@ -124,7 +124,7 @@ pub struct LsArgs {
 /// Arguments of `bld doc`.
 #[derive(Debug, clap::Args)]
 pub struct DocArgs {
-    /// A directory, or one target or function: `+target`, `./dir+target`
+    /// A directory, or one target or function: `+target`, `./dir+target`, `github.com/owner/repo+target`
     pub reference: Option<String>,
 
     /// Show arguments, artifacts and images of every target, too

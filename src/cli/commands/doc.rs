@@ -3,6 +3,7 @@
 use crate::{
     cli::{
         args::{BuildArgs, DocArgs},
+        env_vars::Environment,
         exit::Exit,
         printer::{self, Streams},
     },
@@ -14,8 +15,14 @@ use crate::{
 use super::manual_of;
 
 /// Prints one item, or all that are documented.
-pub fn doc(args: &DocArgs, build: &BuildArgs, streams: Streams) -> Result<Exit, Box<Diagnostic>> {
-    let text = match manual_of(args.reference.as_deref().unwrap_or_default(), build) {
+pub fn doc(
+    args: &DocArgs,
+    build: &BuildArgs,
+    environment: &Environment,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
+    let reference = args.reference.as_deref().unwrap_or_default();
+    let text = match manual_of(reference, build, environment, streams) {
         Ok((manual, Some(name))) => manual.documented(&name).map(|item| page(item, 0, true)),
         Ok((manual, None)) => Ok(list(&manual.items, args.long)),
         Err(problems) => Err(problems),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     cli::{
         args::{BuildArgs, LsArgs},
+        env_vars::Environment,
         exit::Exit,
         printer::{self, Streams},
     },
@@ -15,7 +16,12 @@ use crate::{
 use super::{manual_of, usage};
 
 /// Prints the names, sorted.
-pub fn ls(args: &LsArgs, build: &BuildArgs, streams: Streams) -> Result<Exit, Box<Diagnostic>> {
+pub fn ls(
+    args: &LsArgs,
+    build: &BuildArgs,
+    environment: &Environment,
+    streams: Streams,
+) -> Result<Exit, Box<Diagnostic>> {
     let place = args.path.as_deref().unwrap_or_default();
     if place.contains('+') {
         return Err(
@@ -24,7 +30,7 @@ pub fn ls(args: &LsArgs, build: &BuildArgs, streams: Streams) -> Result<Exit, Bo
                 .into(),
         );
     }
-    let manual = match manual_of(place, build) {
+    let manual = match manual_of(place, build, environment, streams) {
         Ok((manual, _)) => manual,
         Err(problems) => {
             printer::diagnostics(&problems, streams);

@@ -26,17 +26,21 @@ pub use ls::ls;
 pub use plan::plan;
 pub use prune::prune;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     cli::variable_files::{self, VariableFile},
     diag::Diagnostic,
-    interp::manual::{self, Manual, ManualRequest},
+    driver,
+    events::NoEvents,
+    interp::manual::{self, Manual, ManualRequest, Shelf},
 };
 
 use super::{
     args::BuildArgs,
+    config_file,
     env_vars::{Environment, is_setting},
+    printer::{self, Streams},
     settings,
 };
 
@@ -51,16 +55,34 @@ fn working_directory() -> Result<std::path::PathBuf, Diagnostic> {
 }
 
 /// The build file that `bld ls` or `bld doc` is about, and the one item that is asked for.
-fn manual_of(text: &str, build: &BuildArgs) -> Result<(Manual, Option<String>), Vec<Diagnostic>> {
-    let (mut place, name) = manual::place_and_name(text)?;
+fn manual_of(
+    text: &str,
+    build: &BuildArgs,
+    environment: &Environment,
+    streams: Streams,
+) -> Result<(Manual, Option<String>), Vec<Diagnostic>> {
+    let one = |problem: Diagnostic| vec![problem];
+    let (shelf, name) = manual::place_and_name(text)?;
+    let features = settings::features(&build.version_flag_overrides).map_err(one)?;
+    let mut place = match shelf {
+        Shelf::Local(place) => place,
+        Shelf::Repository(place) => {
+            let (config, remarks) = config_file::load(build, environment).map_err(one)?;
+            printer::diagnostics(&remarks, streams);
+            let remotes = settings::remotes(build, environment, config.git);
+            let cache_dir = settings::cache_dir(environment);
+            let manual = driver::manual(remotes, cache_dir, &place, features, Arc::new(NoEvents));
+            let runtime = runtime().map_err(|problem| vec![*problem])?;
+            return Ok((runtime.block_on(manual)?, name));
+        }
+    };
     if let (true, Some(file)) = (place.is_empty(), &build.file) {
         place = file.display().to_string();
     }
     let request = ManualRequest {
-        cwd: working_directory().map_err(|problem| vec![problem])?,
+        cwd: working_directory().map_err(one)?,
         place,
-        features: settings::features(&build.version_flag_overrides)
-            .map_err(|problem| vec![problem])?,
+        features,
     };
     Ok((manual::manual(&request)?, name))
 }

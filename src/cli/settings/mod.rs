@@ -121,7 +121,7 @@ fn agent(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// What has to be known to reach repositories.
-fn remotes(
+pub fn remotes(
     args: &BuildArgs,
     environment: &Environment,
     mut settings: git::Settings,

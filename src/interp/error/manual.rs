@@ -27,11 +27,11 @@ pub(crate) fn undocumented(name: &str, other_name: bool) -> Failure {
     fail_hint("no-doc", message, hint)
 }
 
-pub(crate) fn not_local(text: &str) -> Failure {
+pub(crate) fn no_place(text: &str) -> Failure {
     fail_hint(
-        "not-local",
-        format!("`{text}` is no local path: repositories cannot be looked into yet"),
-        "a local path begins with `.` or `/`",
+        "no-place",
+        format!("`{text}` is neither a local path nor in a repository"),
+        "a local path begins with `.` or `/`, a repository is `host/user/repository`",
     )
 }
 
