@@ -60,6 +60,12 @@ const CONFIG: &[(&str, &str)] = &[
     ("fetch.recurseSubmodules", "false"),
     ("submodule.recurse", "false"),
     ("protocol.ext.allow", "never"),
+    // Large files are fetched where they are asked for, and not by every checkout of a user who has git-lfs, or who has its
+    // settings and not the program.
+    ("filter.lfs.smudge", ""),
+    ("filter.lfs.clean", ""),
+    ("filter.lfs.process", ""),
+    ("filter.lfs.required", "false"),
     // A server that goes silent is an error, not a wait without end.
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),

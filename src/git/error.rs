@@ -182,6 +182,11 @@ fn hint(said: &str, login: bool, url: &str) -> Option<&'static str> {
             "it needs a login: put `user` and `password` into the `git:` section of the config file, or the host into `~/.netrc`; for SSH start an agent"
         });
     }
+    if url.starts_with("https") && has(&["Failed to connect", "Couldn't connect", "SSL", "TLS"]) {
+        return Some(
+            "a server that has no HTTPS needs an entry with `auth: http` in the `git:` section of the config file",
+        );
+    }
     if has(&["not found", "does not exist", "returned error: 404"]) {
         return Some(if url.starts_with("http") {
             "check the name; a private repository looks the same to somebody who is not logged in"

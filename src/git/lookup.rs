@@ -123,11 +123,12 @@ impl Lookup {
                 captures.expand(template, &mut text);
                 Url::parse(&text).map_err(|_| unclear())?
             }
-            // Without an entry nothing is known better than what is written, except for SSH where it works.
+            // Without an entry nothing is known better than what is written, except for SSH where it works, and that code
+            // does not travel where everybody may change it: `http` is `https`, unless a port says that it is meant.
             None if named.is_none()
                 && (written.login.is_some()
-                    || written.scheme == Scheme::Http
-                    || written.port.is_some()) =>
+                    || written.port.is_some()
+                    || (written.scheme == Scheme::Http && written.is_loopback())) =>
             {
                 written
             }
@@ -423,12 +424,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_url_of_a_clone_is_reached_as_the_entry_of_its_host_says() {
-        let yaml = "s.io: {auth: ssh, user: git}\nt.io: {auth: https, user: u, password: p}";
+        let yaml = "s.io: {auth: ssh, user: git}\nt.io: {auth: https, user: u, password: p}\np.io: {auth: http}";
         let (_dir, lookup) = lookup(yaml, "");
         for (written, url) in [
             ("https://h.io/o/r.git", "https://h.io/o/r.git"),
             ("git@h.io:o/r.git", "https://h.io/o/r.git"),
+            ("http://h.io/o/r.git", "https://h.io/o/r.git"),
             ("http://h.io:80/o/r", "http://h.io:80/o/r"),
+            ("http://localhost/o/r", "http://localhost/o/r"),
+            ("http://u:p@h.io/o/r", "http://h.io/o/r"),
+            ("http://p.io/o/r.git", "http://p.io/o/r.git"),
             ("https://h.io:8443/o/r", "https://h.io:8443/o/r"),
             ("https://u:p@h.io/o/r", "https://h.io/o/r"),
             ("https://s.io/o/r.git", "git@s.io:o/r.git"),

@@ -471,8 +471,13 @@ impl Store {
                 url: self.found.url.to_string(),
             });
         }
+        // It fetches into the work tree only where its filter is set up, and that is the user's choice for their own.
         Git::at(tree, &self.found.access)
             .with_usual_modes()
+            .args(["-c", "filter.lfs.smudge=git-lfs smudge -- %f"])
+            .args(["-c", "filter.lfs.process=git-lfs filter-process"])
+            .args(["-c", "filter.lfs.clean=git-lfs clean -- %f"])
+            .args(["-c", "filter.lfs.required=true"])
             .args(["lfs", "pull", "--include", include, "origin"])
             .must(&self.found.url, "fetch the large files of")
             .await?;

@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 
 use crate::{
     git::{project, target},
-    harness::git_server::GitServer,
+    harness::{git_server::GitServer, services},
 };
 
 #[test]
@@ -119,4 +119,114 @@ fn hooks_and_filters_that_only_a_repository_names_do_nothing() {
     let bld = project(&server.config(), "").file("../home/.gitconfig", home_config);
     bld.ok(&["plan", "git.test/o/r+t"]);
     assert!(!ran_it.exists());
+}
+
+#[test]
+fn a_dockerfile_and_its_context_keep_to_the_repository() {
+    let outside = tempfile::tempdir().expect("a directory");
+    std::fs::write(outside.path().join("Dockerfile"), "FROM scratch\n").expect("a file");
+    let server = GitServer::start();
+    let mut commands = vec![
+        ("FROM DOCKERFILE ..", "`..` is outside of the repository"),
+        ("FROM DOCKERFILE sub/../..", "is outside of the repository"),
+        (
+            "FROM DOCKERFILE /etc",
+            "path `/etc` is not supported in a build file of a repository",
+        ),
+        ("is not supported in a build file of a repository",),
+        ("FROM DOCKERFILE dir", "`dir` is outside of the repository"),
+        ("FROM DOCKERFILE dir/.", "is outside of the repository"),
+        ("FROM DOCKERFILE sub/dir", "is outside of the repository"),
+        (
+            "FROM DOCKERFILE linked",
+            "is a symbolic link that leads out of its repository",
+        ),
+        (
+            "FROM DOCKERFILE ignores",
+            "is a symbolic link that leads out of its repository",
+        ),
+        (
+            "FROM DOCKERFILE -f ../Dockerfile sub",
+            "is outside of the repository",
+        ),
+        (
+            "FROM DOCKERFILE -f /etc/passwd sub",
+            "is not supported in a build file of a repository",
+        ),
+        (
+            "FROM DOCKERFILE -f dir/Dockerfile sub",
+            "is outside of the repository",
+        ),
+        (
+            "FROM DOCKERFILE -f linked/Dockerfile sub",
+            "is outside of the repository",
+        ),
+        ("FROM DOCKERFILE dir/nothing", "outside of the repository"),
+        (
+            "FROM DOCKERFILE -f dir/nothing sub",
+            "outside of the repository",
+        ),
+    ];
+    let mut buildfile = "VERSION 0.8\n".to_owned();
+    for (number, (command, _)) in commands.iter().enumerate() {
+        buildfile.push_str(&format!("t{number}:\n    {command}\n"));
+    }
+    let fine = commands.len();
+    buildfile.push_str(&format!(
+        "t{fine}:\n    FROM DOCKERFILE -f sub/../sub/Dockerfile sub\n"
+    ));
+    let repository = server
+        .repository("o/r")
+        .file("Earthfile", &buildfile)
+        .file("sub/Dockerfile", "FROM scratch\n")
+        .file("ignores/Dockerfile", "FROM scratch\n")
+        .file("linked/x", "");
+    let tree = repository.tree();
+    let link = |to: std::path::PathBuf, name: &str| symlink(to, tree.join(name)).expect("a link");
+    link(outside.path().to_path_buf(), "dir");
+    link("../..".into(), "sub/dir");
+    link(outside.path().join("Dockerfile"), "linked/Dockerfile");
+    link(outside.path().join("Dockerfile"), "ignores/.dockerignore");
+    repository.commit("one");
+    let bld = project(&server.config(), "");
+    for (number, (command, expected)) in commands.drain(..).enumerate() {
+        let ran = bld.fails(1, &["plan", &format!("git.test/o/r+t{number}")]);
+        assert!(ran.stderr.contains(expected), "{command}: {}", ran.stderr);
+        assert!(!ran.stderr.contains(".cache"), "{command}: {}", ran.stderr);
+    }
+    bld.ok(&["plan", &format!("git.test/o/r+t{fine}")]);
+}
+
+#[test]
+fn what_a_dockerfile_of_a_repository_copies_through_a_link_is_its_own() {
+    let Some(services) =
+        services("what_a_dockerfile_of_a_repository_copies_through_a_link_is_its_own")
+    else {
+        return;
+    };
+    let outside = tempfile::tempdir().expect("a directory");
+    std::fs::write(outside.path().join("secret"), "stolen").expect("a file");
+    let server = GitServer::start();
+    let text = "VERSION 0.8\nfile:\n    FROM DOCKERFILE --target file .\n\
+                dir:\n    FROM DOCKERFILE --target dir .\n    SAVE ARTIFACT /d AS LOCAL d\n";
+    let repository = server
+        .repository("o/r")
+        .file("Earthfile", text)
+        .file(
+            "Dockerfile",
+            "FROM scratch AS file\nCOPY secret /s\nFROM scratch AS dir\nCOPY sub /d\n",
+        )
+        .file("sub/own", "own");
+    let secret = outside.path().join("secret");
+    symlink(&secret, repository.tree().join("secret")).expect("a link");
+    symlink(&secret, repository.tree().join("sub/link")).expect("a link");
+    repository.commit("one");
+    let config = std::fs::read_to_string(&services.config).expect("a config file");
+    let config = format!("{config}{}", server.config());
+    let bld = project(&config, "").env("BLD_ENGINE", &services.docker);
+    bld.fails(1, &["git.test/o/r+file"]).says("not found");
+    bld.ok(&["git.test/o/r+dir"]);
+    assert_eq!(bld.read("d/own"), "own");
+    let link = std::fs::read_link(bld.path("d/link")).expect("still a link");
+    assert_eq!(link, secret);
 }

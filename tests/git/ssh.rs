@@ -3,8 +3,8 @@ use crate::{
     harness::{Bld, Repository, ssh_server::SshServer},
 };
 
-fn served() -> Option<(SshServer, Repository)> {
-    let server = SshServer::start()?;
+fn served(test: &str) -> Option<(SshServer, Repository)> {
+    let server = SshServer::start(test)?;
     let repository = server
         .repository("o/r")
         .file("Earthfile", &target("COPY f ."));
@@ -21,7 +21,7 @@ fn with_agent(server: &SshServer, config: &str) -> Bld {
 
 #[test]
 fn an_agent_and_a_known_host_are_enough() {
-    let Some((server, _repository)) = served() else {
+    let Some((server, _repository)) = served("an_agent_and_a_known_host_are_enough") else {
         return;
     };
     let key = format!("serverkey: '{}'", server.known_host());
@@ -37,7 +37,9 @@ fn an_agent_and_a_known_host_are_enough() {
 
 #[test]
 fn an_unknown_host_is_refused_unless_the_config_file_says_otherwise() {
-    let Some((server, _repository)) = served() else {
+    let Some((server, _repository)) =
+        served("an_unknown_host_is_refused_unless_the_config_file_says_otherwise")
+    else {
         return;
     };
     let ran = with_agent(&server, &server.config(&["auth: ssh"])).fails(1, &["plan", "+t"]);
@@ -52,7 +54,9 @@ fn an_unknown_host_is_refused_unless_the_config_file_says_otherwise() {
 
 #[test]
 fn a_command_of_the_users_own_may_take_the_place_of_ssh() {
-    let Some((server, _repository)) = served() else {
+    let Some((server, _repository)) =
+        served("a_command_of_the_users_own_may_take_the_place_of_ssh")
+    else {
         return;
     };
     let key = server.agent().with_file_name("user");

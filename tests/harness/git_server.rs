@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::repository::Repository;
+use super::{lfs::Objects, repository::Repository};
 
 /// A server with repositories below one directory.
 pub struct GitServer {
@@ -32,6 +32,7 @@ struct Shared {
     /// Speaks the oldest protocol, which gives no commit by its digits.
     old: std::sync::atomic::AtomicBool,
     requests: Mutex<Vec<String>>,
+    objects: Objects,
 }
 
 impl GitServer {
@@ -85,6 +86,11 @@ impl GitServer {
     /// A new repository at `/owner/name.git`.
     pub fn repository(&self, name: &str) -> Repository {
         Repository::new(&self.dir.path().join(format!("{name}.git")))
+    }
+
+    /// Takes a large file; gives the pointer that stands for it in a repository.
+    pub fn large_file(&self, content: &[u8]) -> String {
+        self.shared.objects.add(content)
     }
 
     /// How many fetches there were, beside questions for references.
@@ -151,6 +157,15 @@ fn serve(stream: TcpStream, root: &Path, shared: &Shared) -> std::io::Result<()>
         .lock()
         .expect("whole")
         .push(format!("{target} {text}"));
+    let host = header("host").unwrap_or_default();
+    if let Some(content) = shared.objects.answer(&target, host, &text) {
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.git-lfs+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            content.len()
+        )?;
+        return stream.write_all(&content);
+    }
     let is_fetch = text.contains("want ");
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let old = shared.old.load(Ordering::SeqCst);

@@ -3,10 +3,12 @@
 
 mod bld;
 pub mod git_server;
+pub mod lfs;
 mod proxy;
 mod registry;
 mod repository;
 mod services;
+mod skip;
 pub mod ssh_server;
 
 pub use bld::{Bld, Ran};
@@ -14,3 +16,4 @@ pub use proxy::Proxy;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use services::{Docker, Services, services, services_with_third};
+pub use skip::skip_program;

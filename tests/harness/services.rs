@@ -15,6 +15,8 @@ use bollard::{
 };
 use tokio::runtime::Runtime;
 
+use super::skip::skip_service;
+
 /// Addresses of what runs.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -36,11 +38,7 @@ pub struct Services {
 pub fn services(test: &str) -> Option<Services> {
     let get = |name: &str| env::var(name).unwrap_or_default();
     if get("BLD_TEST_SERVICES") != "1" {
-        assert!(
-            get("BLD_TEST_REQUIRE") != "1",
-            "`{test}` needs the services of `dev/services`, and nothing may be skipped here"
-        );
-        eprintln!("SKIPPED: {test} needs `eval \"$(dev/services env)\"`");
+        skip_service(test, "`eval \"$(dev/services env)\"`");
         return None;
     }
     Some(Services {

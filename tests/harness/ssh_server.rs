@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::repository::Repository;
+use super::{repository::Repository, skip::skip_program};
 
 /// A running server; it ends with the value.
 pub struct SshServer {
@@ -23,12 +23,14 @@ pub struct SshServer {
 }
 
 impl SshServer {
-    /// Starts it. None where there is no `sshd` program, or where it cannot run.
+    /// Starts it. Where there is no `sshd` program the test is skipped.
     #[track_caller]
-    pub fn start() -> Option<Self> {
-        let sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"]
-            .into_iter()
-            .find(|path| Path::new(path).exists())?;
+    pub fn start(test: &str) -> Option<Self> {
+        let programs = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"];
+        let Some(sshd) = programs.into_iter().find(|path| Path::new(path).exists()) else {
+            skip_program(test, "`sshd` (the package `openssh-server`)");
+            return None;
+        };
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
         for key in ["host", "user"] {
