@@ -124,6 +124,15 @@ merge_config() {
         }'
 }
 
+# A step that has the network of the machine has that of the Docker there, too, and a second daemon would give its bridge
+# another address, or take it away. A bridge with our own address is what an earlier step left.
+leave_other_dockers() {
+    grep -q '^ *docker0:' /proc/net/dev || return 0
+    ! grep -q '|-- 172\.20\.0\.1$' /proc/net/fib_trie 2>/dev/null || return 0
+    die 'another Docker has its bridge docker0 in the network of this step, and two of them would break each other:
+give the steps of this engine a network of their own (buildkitd: --oci-worker-net=bridge, or cni)'
+}
+
 write_config() {
     image=/etc/docker/daemon.json
     [ -f $image ] || image=/dev/null
@@ -302,6 +311,7 @@ run() {
         [ ! -e "$path" ] || there="$there$path "
     done
     run_hooks
+    leave_other_dockers
     leave_root_cgroup
     start_dockerd
     [ -z "$keep" ] || remove_leftovers
