@@ -17,7 +17,7 @@ use std::{
     thread,
 };
 
-use crate::harness::{Bld, Docker, Services, services};
+use crate::harness::{Bld, Docker, Services, services, skip_program};
 
 /// Everything that a secret can come by.
 const WAYS: [&str; 9] = [
@@ -396,11 +396,7 @@ impl Agent {
             .stdout(Stdio::null())
             .spawn();
         let Ok(child) = child else {
-            assert!(
-                std::env::var_os("BLD_TEST_REQUIRE").is_none_or(|v| v != "1"),
-                "`ssh-agent` is not installed, and nothing may be skipped here"
-            );
-            eprintln!("SKIPPED: there is no `ssh-agent`");
+            skip_program("an agent", "`ssh-agent` (the package `openssh-client`)");
             return None;
         };
         let comment = format!("key-of-the-test-{}", unique());

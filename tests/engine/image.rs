@@ -2,6 +2,8 @@
 
 use bld::{engine::EngineError, llb::image};
 
+use crate::harness::skip;
+
 use super::site::{label, site};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +51,7 @@ async fn a_missing_image_is_named_with_the_reason() {
 async fn credentials_are_asked_for() {
     let Some(site) = site().await else { return };
     let Ok(registry) = std::env::var("BLD_TEST_REGISTRY_AUTH") else {
-        eprintln!("SKIPPED: BLD_TEST_REGISTRY_AUTH is not set");
-        return;
+        return skip("credentials_are_asked_for", "BLD_TEST_REGISTRY_AUTH");
     };
     let build = site.open().await;
     let name = format!("{registry}/library/nothing-{}:1", site.unique());

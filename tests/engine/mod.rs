@@ -3,8 +3,6 @@
 //! The cases stand in `tests/engine/`. A daemon is used where `BLD_TEST_SERVICES` is set (`dev/services env` prints what
 //! else is needed); otherwise the cases are skipped loudly, or fail if `BLD_TEST_REQUIRE` is `1`.
 
-#![expect(clippy::print_stderr, reason = "a skipped case is said aloud")]
-
 mod cache;
 mod cancel;
 mod context;

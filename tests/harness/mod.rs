@@ -16,4 +16,4 @@ pub use proxy::Proxy;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use services::{Docker, Services, services, services_with_third};
-pub use skip::skip_program;
+pub use skip::{skip, skip_program};

@@ -15,7 +15,7 @@ use bollard::{
 };
 use tokio::runtime::Runtime;
 
-use super::skip::skip_service;
+use super::skip::skip;
 
 /// Addresses of what runs.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Services {
 pub fn services(test: &str) -> Option<Services> {
     let get = |name: &str| env::var(name).unwrap_or_default();
     if get("BLD_TEST_SERVICES") != "1" {
-        skip_service(test, "`eval \"$(dev/services env)\"`");
+        skip(test, "`eval \"$(dev/services env)\"`");
         return None;
     }
     Some(Services {
@@ -58,11 +58,7 @@ pub fn services_with_third(test: &str) -> Option<Services> {
     if UnixStream::connect(socket).is_ok() {
         return Some(services);
     }
-    assert!(
-        env::var("BLD_TEST_REQUIRE").as_deref() != Ok("1"),
-        "`{test}` needs `dev/services start-third`, and nothing may be skipped here"
-    );
-    eprintln!("SKIPPED: {test} needs `dev/services start-third`");
+    skip(test, "`dev/services start-third`");
     None
 }
 

@@ -2,17 +2,17 @@
 
 use std::{env, fs, io::Write as _};
 
-/// Says that a test is skipped for want of the services.
+/// Says that a test is skipped for want of the services, or of a right.
 #[track_caller]
-pub fn skip_service(test: &str, needs: &str) {
-    skip(test, needs, set("BLD_TEST_REQUIRE", "1"));
+pub fn skip(test: &str, needs: &str) {
+    say(test, needs, set("BLD_TEST_REQUIRE", "1"));
 }
 
 /// Says that a test is skipped for want of a program, which any machine can have.
 #[track_caller]
 pub fn skip_program(test: &str, needs: &str) {
     let required = set("BLD_TEST_REQUIRE", "1") || set("CI", "true");
-    skip(test, needs, required);
+    say(test, needs, required);
 }
 
 fn set(name: &str, value: &str) -> bool {
@@ -20,7 +20,7 @@ fn set(name: &str, value: &str) -> bool {
 }
 
 #[track_caller]
-fn skip(test: &str, needs: &str, required: bool) {
+fn say(test: &str, needs: &str, required: bool) {
     assert!(
         !required,
         "`{test}` needs {needs}, and nothing may be skipped here"
