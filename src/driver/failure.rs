@@ -4,6 +4,7 @@ use crate::{
     base::Platform,
     diag::{Diagnostic, Frame, Way},
     engine::{EngineError, StepFailure},
+    interp::not_among_artifacts,
 };
 
 /// What kind of failure it is; decides the exit code.
@@ -185,7 +186,7 @@ fn step_diagnostic(failure: &StepFailure) -> Diagnostic {
             format!("cannot save artifact `{path}`, since it does not exist")
         }
         (Some(path), _) if command.starts_with("COPY") && command.contains('+') => {
-            format!("artifact path `{path}` not found in what the target saves")
+            not_among_artifacts(&path)
         }
         (Some(_), _) if command.starts_with("--artifact") => {
             let artifact = command.trim_start_matches("--artifact ");

@@ -254,7 +254,7 @@ impl Exec {
     async fn exit_status(&mut self, command: &Command) -> Result<Condition> {
         let locally = self.state.locally.is_some();
         if locally {
-            commands::locally::refuse_options(self, command, &["no-cache"])?;
+            commands::locally::refuse_options(self, command, commands::locally::IF)?;
         }
         // A JSON list by accident is still meant for the shell.
         let script = match &command.exec {

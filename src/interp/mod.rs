@@ -39,8 +39,8 @@ mod with_docker;
 
 pub use builtins::COMPATIBLE_VERSION;
 pub use check::{CheckRequest, Checked, check};
-pub(crate) use error::NOT_ALLOWED;
 pub use error::{Failure, STRICT};
+pub(crate) use error::{NOT_ALLOWED, not_among_artifacts};
 pub use ignore::IGNORE_FILES;
 pub use probe::Probe;
 pub use project::{BASE, BUILD_FILES};

@@ -102,21 +102,7 @@ impl Loaded {
 
     /// What would be no mistake if these features were on, too.
     fn excused(&self, features: FeatureSet) -> Vec<Diagnostic> {
-        let on = |set: FeatureSet| -> Vec<Feature> {
-            let all = FEATURES.iter().map(|row| row.feature);
-            all.filter(|feature| set.has(*feature)).collect()
-        };
-        let own = on(self.features);
-        let mut more = on(features);
-        more.retain(|feature| !own.contains(feature));
-        if more.is_empty() {
-            return Vec::new();
-        }
-        let mut excused = syntax::validate(self.tree(), &own);
-        more.extend(own);
-        let left = syntax::validate(self.tree(), &more);
-        excused.retain(|mistake| !left.contains(mistake));
-        excused
+        excused(self.tree(), self.features, features)
     }
 
     /// The same for the statements of a block that are certain to be executed, before any of them is.
@@ -198,6 +184,37 @@ impl fmt::Debug for Loaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Loaded({})", self.path.display())
     }
+}
+
+/// What a file turns on, with what the command line turns on everywhere.
+pub(crate) fn features_of(file: &BuildFile, overrides: &[Feature]) -> FeatureSet {
+    let mut features = file.version.as_ref().map_or_else(
+        || FeatureSet::of_version(VersionNumber::V0_8),
+        |v| v.features,
+    );
+    for feature in overrides {
+        features.insert(*feature);
+    }
+    features
+}
+
+/// What in a file would be no mistake if more than its own features were on.
+pub(crate) fn excused(file: &BuildFile, own: FeatureSet, more: FeatureSet) -> Vec<Diagnostic> {
+    let on = |set: FeatureSet| -> Vec<Feature> {
+        let all = FEATURES.iter().map(|row| row.feature);
+        all.filter(|feature| set.has(*feature)).collect()
+    };
+    let own = on(own);
+    let mut more = on(more);
+    more.retain(|feature| !own.contains(feature));
+    if more.is_empty() {
+        return Vec::new();
+    }
+    let mut excused = syntax::validate(file, &own);
+    more.extend(own);
+    let left = syntax::validate(file, &more);
+    excused.retain(|mistake| !left.contains(mistake));
+    excused
 }
 
 /// The build file of a directory.
@@ -331,13 +348,7 @@ impl Project {
         if parsed.fatal().next().is_some() {
             return Err(Failure::errors_of(parsed.problems));
         }
-        let mut features = parsed.file.version.as_ref().map_or_else(
-            || FeatureSet::of_version(VersionNumber::V0_8),
-            |v| v.features,
-        );
-        for feature in &self.overrides {
-            features.insert(*feature);
-        }
+        let features = features_of(&parsed.file, &self.overrides);
         let mut targets = HashMap::new();
         for (at, recipe) in parsed.file.recipes.iter().enumerate() {
             if recipe.kind == RecipeKind::Target {

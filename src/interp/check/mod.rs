@@ -3,33 +3,38 @@
 //! Every file that a local reference with a literal path reaches is parsed and judged, and every name behind a `+` is
 //! looked up. What a variable names, and what lies in repositories, is left alone.
 
+mod callers;
 mod cycles;
+mod files;
+mod modes;
+mod references;
+mod saved;
+mod statements;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use self::cycles::{Links, Node};
+use self::{
+    callers::Callers,
+    cycles::{Links, Node},
+    files::Files,
+    modes::{Mode, modes},
+};
 use super::{
-    args::in_parens,
-    call::is_reference,
-    error::{self, Failure},
-    project::{BASE, Project},
-    wildcard,
+    error::Failure,
+    project::{BASE, Project, features_of},
 };
 use crate::{
     diag::{Diagnostic, Location},
-    graph::{
-        ArtifactRef, FunctionRef, TargetRef,
-        reference::{Place, RefError},
-    },
-    oci::ImageRef,
+    graph::reference::Place,
     syntax::{
         Parsed,
         ast::{Block, BuildFile, Command, Keyword, RecipeKind, Word},
-        dialect::Feature,
+        dialect::{Feature, FeatureSet},
         words::{self, Piece, WordOptions},
     },
 };
@@ -61,10 +66,14 @@ pub fn check(request: &CheckRequest) -> Checked {
     let mut check = Check {
         project: Project::new(&request.cwd, request.features.clone()),
         home: request.home.clone(),
+        overrides: request.features.clone(),
         files: HashMap::new(),
         queue: Vec::new(),
+        own: HashMap::new(),
         found: Vec::new(),
         links: Links::default(),
+        callers: Callers::default(),
+        missing: Files::default(),
     };
     let cwd = check.project.cwd().to_path_buf();
     let default = [PathBuf::from(".")];
@@ -80,7 +89,7 @@ pub fn check(request: &CheckRequest) -> Checked {
                 .project
                 .find(&full, &format!("{}+base", path.display()))
         } else {
-            Ok(full)
+            Ok(canonical(full))
         };
         match found.and_then(|path| check.open(&path)) {
             Ok(_) => {}
@@ -95,6 +104,11 @@ pub fn check(request: &CheckRequest) -> Checked {
     let circles = check.links.cycles(|node| check.shown(node));
     let mut found = check.found;
     found.extend(circles);
+    found.extend(check.missing.problems());
+    for (path, problems) in check.own {
+        let callers = &check.callers;
+        found.extend(callers.judge(&path, &check.files, &request.features, problems));
+    }
     found.sort_by(|a, b| key(a).cmp(&key(b)));
     found.dedup();
     let names = check.files.values().map(|file| file.source.name.clone());
@@ -103,6 +117,15 @@ pub fn check(request: &CheckRequest) -> Checked {
     Checked {
         files,
         problems: found,
+    }
+}
+
+/// The path of a file in the real directory; the file itself may be a link.
+fn canonical(path: PathBuf) -> PathBuf {
+    let dir = path.parent().and_then(|dir| fs::canonicalize(dir).ok());
+    match (dir, path.file_name()) {
+        (Some(dir), Some(name)) => dir.join(name),
+        _ => path,
     }
 }
 
@@ -118,10 +141,17 @@ fn key(diagnostic: &Diagnostic) -> (Option<&str>, u32, &str) {
 struct Check {
     project: Project,
     home: Option<PathBuf>,
+    overrides: Vec<Feature>,
     files: HashMap<PathBuf, Arc<BuildFile>>,
     queue: Vec<PathBuf>,
+    /// What is wrong with each file by its own text alone.
+    own: HashMap<PathBuf, Vec<Diagnostic>>,
+    /// Everything else.
     found: Vec<Diagnostic>,
     links: Links,
+    callers: Callers,
+    /// Sources of `COPY` that are not there.
+    missing: Files,
 }
 
 /// The imports that can be seen at one place; none where the path is not known.
@@ -136,6 +166,10 @@ struct Here<'a> {
     imports: &'a Imports,
     /// The target, where what stands here always runs when it does.
     always: Option<&'a Node>,
+    /// The recipe.
+    recipe: &'a Node,
+    /// What the file turns on. A function runs with what its callers' files do: then none.
+    features: Option<FeatureSet>,
 }
 
 impl Here<'_> {
@@ -163,7 +197,7 @@ impl Check {
             return Ok(Arc::clone(file));
         }
         let Parsed { file, problems } = self.project.read(path)?;
-        self.found.extend(problems);
+        self.own.insert(path.to_path_buf(), problems);
         let file = Arc::new(file);
         self.files.insert(path.to_path_buf(), Arc::clone(&file));
         self.queue.push(path.to_path_buf());
@@ -175,14 +209,16 @@ impl Check {
         let mut base = Imports::new();
         self.imports(&dir, file, &file.base, &mut base);
         let base_node = (path.to_path_buf(), BASE.to_owned());
+        let features = features_of(file, &self.overrides);
+        let mut ignore = None;
+        self.missing.writes(&dir, file);
         let recipes = file.recipes.iter().map(|recipe| {
             let target = recipe.kind == RecipeKind::Target;
-            (target.then_some(recipe.name.as_str()), &recipe.body)
+            (recipe.name.as_str(), target, &recipe.body)
         });
-        for (name, block) in std::iter::once((Some(BASE), &file.base)).chain(recipes) {
-            // A function runs in whoever calls it.
-            let node = name.map(|name| (path.to_path_buf(), name.to_owned()));
-            if let Some(node) = node.as_ref().filter(|node| **node != base_node) {
+        for (name, target, block) in std::iter::once((BASE, true, &file.base)).chain(recipes) {
+            let node = (path.to_path_buf(), name.to_owned());
+            if target && node != base_node {
                 self.links.add(node.clone(), base_node.clone(), None);
             }
             let always = cycles::always(block);
@@ -190,21 +226,48 @@ impl Check {
             if !std::ptr::eq(block, &file.base) {
                 self.imports(&dir, file, block, &mut imports);
             }
-            let mut commands = Vec::new();
-            block.walk_commands(&mut |command| commands.push(command));
-            for command in commands {
-                let taken = always.iter().any(|c| std::ptr::eq(*c, command));
+            // A function runs in whoever calls it, and a target behind what the base recipe does.
+            let start = match target && !modes::has_locally(&file.base) {
+                true => Mode::Image,
+                false => Mode::Unknown,
+            };
+            for (command, mode) in modes(block, start) {
+                let taken = target && always.iter().any(|c| std::ptr::eq(*c, command));
                 let here = Here {
                     path,
                     dir: &dir,
                     file,
                     imports: &imports,
-                    always: node
-                        .as_ref()
-                        .filter(|_| taken && cycles::passes_nothing(command)),
+                    always: Some(&node).filter(|_| taken && cycles::passes_nothing(command)),
+                    recipe: &node,
+                    features: target.then_some(features),
                 };
                 self.command(&here, command);
+                self.statement(&here, command, mode);
+                if taken && mode != Mode::Host {
+                    let shown = self.project.show(&dir);
+                    self.missing
+                        .sources(&dir, &shown, file, features, command, &mut ignore);
+                }
             }
+        }
+    }
+
+    /// What can be said of a statement by itself.
+    fn statement(&mut self, here: &Here<'_>, command: &Command, mode: Mode) {
+        if let Some(failure) = statements::problem(here.file, command, mode) {
+            self.found.extend(failure.into_diagnostics());
+            return;
+        }
+        // Of a function the directory is its caller's.
+        let strict = here
+            .features
+            .is_some_and(|features| features.has(Feature::RequireForceForUnsafeSaves));
+        if strict && mode != Mode::Host && command.keyword == Keyword::SaveArtifact {
+            let shown = self.project.show(here.dir);
+            let failure = statements::unsafe_save(here.file, command, here.dir, &shown);
+            self.found
+                .extend(failure.into_iter().flat_map(Failure::into_diagnostics));
         }
     }
 
@@ -240,223 +303,6 @@ impl Check {
             }
             imports.insert(alias, dir);
         }
-    }
-
-    fn directory(&self, dir: &Path, to: &str) -> Option<PathBuf> {
-        match to.strip_prefix('~') {
-            Some(rest) => Some(self.home.as_ref()?.join(rest.trim_start_matches('/'))),
-            None => Some(dir.join(to)),
-        }
-    }
-
-    /// The tree of a directory's build file; a problem is reported where the reference stands.
-    fn try_open(
-        &mut self,
-        dir: &Path,
-        reference: &str,
-        at: &Location,
-    ) -> Option<(PathBuf, Arc<BuildFile>)> {
-        let path = self.project.find(dir, reference);
-        match path.and_then(|path| Ok((self.open(&path)?, path))) {
-            Ok((file, path)) => Some((path, file)),
-            Err(failure) => {
-                self.found.extend(failure.at(at).into_diagnostics());
-                None
-            }
-        }
-    }
-
-    fn command(&mut self, here: &Here<'_>, command: &Command) {
-        match command.keyword {
-            Keyword::From => {
-                if let Some(word) = command.args.first() {
-                    self.base(here, word);
-                }
-            }
-            Keyword::Build => {
-                if let Some(word) = command.args.first() {
-                    self.target(here, word);
-                }
-            }
-            Keyword::Do => {
-                if let Some(word) = command.args.first() {
-                    self.function(here, word);
-                }
-            }
-            Keyword::Copy => {
-                let sources = command.args.split_last().map_or(&[][..], |(_, s)| s);
-                for word in sources {
-                    self.artifact(here, word);
-                }
-            }
-            Keyword::FromDockerfile => {
-                let file = command.flag("f").and_then(|f| f.value.as_ref());
-                for word in command.args.first().into_iter().chain(file) {
-                    self.artifact(here, word);
-                }
-            }
-            Keyword::WithDocker => {
-                for flag in command.flags_named("load") {
-                    if let Some(word) = &flag.value {
-                        self.load(here, word);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What is no reference to a target is an image of `FROM`, or has been reported.
-    fn target(&mut self, here: &Here<'_>, word: &Word) {
-        let Some(text) = literal(word) else { return };
-        if let Ok(target) = TargetRef::parse(&text) {
-            self.look_up(here, word, &text, &target.place, &target.name, false);
-        }
-    }
-
-    /// What follows `FROM`: a target, or an image whose name is one.
-    fn base(&mut self, here: &Here<'_>, word: &Word) {
-        let Some(text) = literal(word) else { return };
-        if is_reference(&text) {
-            self.target(here, word);
-        } else if let Err(why) = ImageRef::parse(&text.replace("\\+", "+")) {
-            let at = Location::new(&here.file.source, word.span);
-            let failure = error::bad_image(&text, &why).at(&at);
-            self.found.extend(failure.into_diagnostics());
-        }
-    }
-
-    fn function(&mut self, here: &Here<'_>, word: &Word) {
-        let Some(text) = literal(word) else { return };
-        if let Ok(function) = FunctionRef::parse(&text) {
-            self.look_up(here, word, &text, &function.place, &function.name, true);
-        }
-    }
-
-    fn artifact(&mut self, here: &Here<'_>, word: &Word) {
-        let inner = match in_parens(word) {
-            Some(Ok(words)) => words[0].clone(),
-            Some(Err(_)) => return,
-            None => word.clone(),
-        };
-        let here = &here.passing(word);
-        let Some(text) = literal(&inner) else { return };
-        match ArtifactRef::parse(&text) {
-            Ok(artifact) => {
-                let target = artifact.target;
-                self.look_up(here, word, &text, &target.place, &target.name, false);
-            }
-            Err(RefError::NoPath) => self.target(here, &inner),
-            Err(_) => {}
-        }
-    }
-
-    /// `[image=]target`, `[image=](target --arg=value)`.
-    fn load(&mut self, here: &Here<'_>, word: &Word) {
-        let first = word.text.split(' ').next().unwrap_or_default();
-        let text = match first.find('=') {
-            Some(at) if !first[..at].contains(['(', '+']) => &word.text[at + 1..],
-            _ => &word.text,
-        };
-        let inner = Word {
-            text: text.to_owned(),
-            span: word.span,
-        };
-        let here = &here.passing(&inner);
-        match in_parens(&inner) {
-            Some(Ok(words)) => self.target(here, &words[0]),
-            Some(Err(_)) => {}
-            None => self.target(here, &inner),
-        }
-    }
-
-    /// The build files of all directories that a pattern matches; those without the target are passed over.
-    fn pattern(&mut self, here: &Here<'_>, pattern: &str, name: &str, text: &str, at: &Location) {
-        if pattern.contains("**") {
-            self.found
-                .extend(error::globstar(text).at(at).into_diagnostics());
-            return;
-        }
-        let mut any = false;
-        for to in wildcard::directories(here.dir, self.home.as_deref(), pattern) {
-            let Some(dir) = self.directory(here.dir, &to) else {
-                continue;
-            };
-            if self.project.find(&dir, text).is_err() {
-                continue;
-            }
-            let Some((path, file)) = self.try_open(&dir, text, at) else {
-                any = true;
-                continue;
-            };
-            if file.target(name).is_some() || name == BASE {
-                any = true;
-                if let Some(from) = here.always {
-                    let to = (path, name.to_owned());
-                    self.links.add(from.clone(), to, Some(at.clone()));
-                }
-            }
-        }
-        if !any {
-            self.found
-                .extend(error::no_match(text).at(at).into_diagnostics());
-        }
-    }
-
-    fn look_up(
-        &mut self,
-        here: &Here<'_>,
-        word: &Word,
-        text: &str,
-        place: &Place,
-        name: &str,
-        function: bool,
-    ) {
-        let at = Location::new(&here.file.source, word.span);
-        let dir = match place {
-            Place::Here => None,
-            Place::Local(to) if to.contains('*') && !function => {
-                self.pattern(here, to, name, text, &at);
-                return;
-            }
-            Place::Local(to) => match self.directory(here.dir, to) {
-                Some(dir) => Some(dir),
-                None => return,
-            },
-            Place::Remote(_) => return,
-            Place::Alias(alias) => match here.imports.get(alias) {
-                Some(Some(dir)) => Some(dir.clone()),
-                Some(None) => return,
-                None => {
-                    let known = here.imports.keys().map(String::as_str);
-                    let failure = error::unknown_alias(alias, known).at(&at);
-                    self.found.extend(failure.into_diagnostics());
-                    return;
-                }
-            },
-        };
-        let (path, file) = match dir {
-            Some(dir) => match self.try_open(&dir, text, &at) {
-                Some(found) => found,
-                None => return,
-            },
-            None => (here.path.to_path_buf(), Arc::clone(here.file)),
-        };
-        let failure = if function {
-            match file.function(name) {
-                Some(_) => return,
-                None => error::unknown_function(text, name, &file),
-            }
-        } else if name == BASE || file.target(name).is_some() {
-            if let Some(from) = here.always {
-                let to = (path, name.to_owned());
-                self.links.add(from.clone(), to, Some(at));
-            }
-            return;
-        } else {
-            error::unknown_target(name, &file)
-        };
-        self.found.extend(failure.at(&at).into_diagnostics());
     }
 }
 

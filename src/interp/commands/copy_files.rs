@@ -1,5 +1,7 @@
 //! `COPY` of files of the host: what is missing, hidden or outside is found before anything runs.
 
+use std::path::Path;
+
 use super::{
     copy::{Options, Source, item},
     copy_select::select,
@@ -93,6 +95,47 @@ fn of_function(exec: &Exec, failure: Failure) -> Failure {
     failure.hint(&error::copies_of_caller(&exec.home.tree().source.name))
 }
 
+/// What a source of files comes to.
+pub(crate) enum Look {
+    /// Something that is not in the directory.
+    Outside,
+    /// The directory itself.
+    Everything,
+    /// Nothing, and why if not because nothing is there.
+    Nothing(Option<String>),
+    /// These paths.
+    Found(Vec<String>),
+}
+
+/// A source relative to the directory, clean. An absolute path is one below it, like any other.
+pub(crate) fn relative(text: &str) -> String {
+    let relative = clean(&format!("./{}", text.trim_start_matches('/')));
+    match relative.strip_prefix("./") {
+        Some(relative) => relative.to_owned(),
+        None => relative,
+    }
+}
+
+/// Looks for a source, relative and clean, in a directory.
+pub(crate) fn look(dir: &Path, relative: &str, ignore: &Ignore) -> Look {
+    if relative == ".." || relative.starts_with("../") {
+        return Look::Outside;
+    }
+    if relative == "." {
+        return Look::Everything;
+    }
+    let mut found = host::glob(dir, relative);
+    if found.is_empty() {
+        return Look::Nothing(None);
+    }
+    found.retain(|path| !hidden(dir, path, ignore));
+    if found.is_empty() {
+        let file = ignore.file.as_deref().unwrap_or("the implicit rules");
+        return Look::Nothing(Some(format!("`{file}` leaves it out")));
+    }
+    Look::Found(found)
+}
+
 /// The path to copy, relative to the directory of the build file, and what has to travel for it. None if nothing is there
 /// and that is no error.
 fn find(
@@ -102,46 +145,34 @@ fn find(
     options: &Options,
 ) -> Result<Option<(String, Vec<String>)>> {
     let dir = &exec.home.dir;
-    // An absolute path is one below the directory, like any other.
-    let relative = clean(&format!("./{}", text.trim_start_matches('/')));
-    let relative = relative.strip_prefix("./").unwrap_or(&relative);
-    if relative == ".." || relative.starts_with("../") {
-        let shown = exec.home.shown_dir().to_owned();
-        return Err(error::outside_context(text, &shown));
-    }
-    if relative == "." {
-        return Ok(Some((String::new(), Vec::new())));
-    }
+    let relative = relative(text);
     let missing = |why: Option<&str>| {
         if options.if_exists {
             Ok(None)
         } else if exec.session.host_is_unknown() {
-            Ok(Some((relative.to_owned(), vec![relative.to_owned()])))
+            Ok(Some((relative.clone(), vec![relative.clone()])))
         } else {
             Err(error::not_found(text, why))
         }
     };
-    let found = host::glob(dir, relative);
-    if found.is_empty() {
-        return missing(None);
-    }
-    let seen: Vec<&String> = found
-        .iter()
-        .filter(|path| !hidden(dir, path, ignore))
-        .collect();
-    if seen.is_empty() {
-        let file = ignore.file.as_deref().unwrap_or("the implicit rules");
-        return missing(Some(&format!("`{file}` leaves it out")));
-    }
-    let pattern = host::is_pattern(relative);
-    let mut include = vec![relative.to_owned()];
-    let mut path = relative.to_owned();
-    for hit in seen {
-        if let Some(by) = exec.session.written_by(&dir.join(hit)) {
-            return Err(error::output_elsewhere(hit, &by));
+    let seen = match look(dir, &relative, ignore) {
+        Look::Outside => {
+            let shown = exec.home.shown_dir().to_owned();
+            return Err(error::outside_context(text, &shown));
         }
-        if options.follow && host::kind(&dir.join(hit)) == Some(host::Kind::Link) {
-            match host::follow(dir, hit) {
+        Look::Everything => return Ok(Some((String::new(), Vec::new()))),
+        Look::Nothing(why) => return missing(why.as_deref()),
+        Look::Found(seen) => seen,
+    };
+    let pattern = host::is_pattern(&relative);
+    let mut include = vec![relative.clone()];
+    let mut path = relative.clone();
+    for hit in seen {
+        if let Some(by) = exec.session.written_by(&dir.join(&hit)) {
+            return Err(error::output_elsewhere(&hit, &by));
+        }
+        if options.follow && host::kind(&dir.join(&hit)) == Some(host::Kind::Link) {
+            match host::follow(dir, &hit) {
                 // The engine follows a link only among what travels, so where it leads travels too.
                 Ok(target) => {
                     if !pattern && target.is_empty() {
@@ -151,7 +182,7 @@ fn find(
                 }
                 Err(FollowError::Outside) => {
                     let shown = exec.home.shown_dir().to_owned();
-                    return Err(error::outside_context(hit, &shown).hint(
+                    return Err(error::outside_context(&hit, &shown).hint(
                         "the symbolic link leads out; `--symlink-no-follow` copies the link itself",
                     ));
                 }
@@ -165,7 +196,7 @@ fn find(
 }
 
 /// A hidden directory may still hold exceptions, so only the engine can tell.
-fn hidden(dir: &std::path::Path, path: &str, ignore: &Ignore) -> bool {
+fn hidden(dir: &Path, path: &str, ignore: &Ignore) -> bool {
     if !ignore.hides(path) {
         return false;
     }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What has a meaning on this machine. Owners have none: everything belongs to the user who runs bld.
-const ALLOWED: &[&str] = &[
+pub(crate) const ALLOWED: &[&str] = &[
     "dir",
     "if-exists",
     "symlink-no-follow",

@@ -13,10 +13,17 @@ use crate::{
         probe::{Answer, Captured},
     },
     syntax::{
-        ast::{Command, Keyword},
+        ast::{Command, Flag, Keyword},
         truth,
     },
 };
+
+/// The options of `RUN` that have a meaning on this machine.
+pub(crate) const RUN: &[&str] = &["no-cache", "raw-output"];
+/// Those of `IF` and `ELSE IF`.
+pub(crate) const IF: &[&str] = &["no-cache"];
+/// Those of `FOR`.
+pub(crate) const FOR: &[&str] = &["sep", "no-cache"];
 
 /// `LOCALLY`: from here on there is no file system but this machine's.
 pub(crate) async fn run(exec: &mut Exec) -> Result<()> {
@@ -50,7 +57,7 @@ async fn above(exec: &Exec) -> Result<()> {
 
 /// `RUN` under `LOCALLY`.
 pub(crate) async fn run_command(exec: &mut Exec, command: &Command) -> Result<()> {
-    refuse_options(exec, command, &["no-cache", "raw-output"])?;
+    refuse_options(exec, command, RUN)?;
     let raw_output = exec.switch(command, "raw-output").await?;
     if super::documents::script(command).is_some() {
         return Err(error::script_on_host());
@@ -70,18 +77,25 @@ pub(crate) async fn run_command(exec: &mut Exec, command: &Command) -> Result<()
     Ok(())
 }
 
-/// Refuses every option but these. A switch that says that it is off is none.
+/// Refuses every option but these.
 pub(crate) fn refuse_options(exec: &Exec, command: &Command, allowed: &[&str]) -> Result<()> {
-    for flag in &command.flags {
+    match refused_option(command, allowed) {
+        None => Ok(()),
+        Some(flag) => {
+            let at = exec.frame().file.at(flag.span);
+            Err(error::locally_option(command.keyword, flag.name).at(&at))
+        }
+    }
+}
+
+/// The first option that is none of these. A switch that says that it is off is none.
+pub(crate) fn refused_option<'a>(command: &'a Command, allowed: &[&str]) -> Option<&'a Flag> {
+    command.flags.iter().find(|flag| {
         let off = |text: &str| truth(text) == Some(false);
         let switch = !matches!(flag.name, "secret" | "mount" | "network");
         let is_off = switch && flag.value.as_ref().is_some_and(|v| off(&v.text));
-        if !allowed.contains(&flag.name) && !is_off {
-            let at = exec.frame().file.at(flag.span);
-            return Err(error::locally_option(command.keyword, flag.name).at(&at));
-        }
-    }
-    Ok(())
+        !allowed.contains(&flag.name) && !is_off
+    })
 }
 
 impl Exec {

@@ -64,7 +64,7 @@ impl Exec {
         let on = self.fs("FOR")?;
         let locally = self.state.locally.is_some();
         if locally {
-            super::locally::refuse_options(self, opener, &["sep", "no-cache"])?;
+            super::locally::refuse_options(self, opener, super::locally::FOR)?;
         }
         if self.needs_only_a_shell(opener)
             && let Some(fields) = posix::fields(&words, &|name| self.shell_sees(name))

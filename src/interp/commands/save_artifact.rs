@@ -146,7 +146,7 @@ fn save_local(exec: &mut Exec, saved: ArtifactOutput, base: &str) {
 }
 
 /// Where in the artifacts something lands; with a trailing slash: into this directory.
-pub(super) fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
+pub(crate) fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
     let into = matches!(dst, "" | ".") || dst.ends_with('/');
     if glob {
         let dir = if into {
@@ -224,15 +224,30 @@ pub(super) fn place_of(
     glob: bool,
     force: bool,
 ) -> Result<(PathBuf, bool)> {
-    let path = if written == "." { "./" } else { written };
-    if glob && !path.ends_with('/') {
+    if glob && !is_directory(written) {
         return Err(error::glob_needs_slash(written));
     }
     let within = exec.home.host_dir(exec.session.project.cwd());
-    let full = host::clean(&within.join(path));
-    let slash = path.ends_with('/') && full != Path::new("/");
+    let (full, slash) = local_place(within, written);
     check_within(exec, within, &full, slash, written, force)?;
     Ok((full, slash))
+}
+
+/// Whether a place on the host is written as a directory that something goes into.
+pub(crate) fn is_directory(written: &str) -> bool {
+    written == "." || written.ends_with('/')
+}
+
+/// A place on the host seen from a directory, and whether it is a directory that something goes into.
+pub(crate) fn local_place(within: &Path, written: &str) -> (PathBuf, bool) {
+    let full = host::clean(&within.join(written));
+    let slash = is_directory(written) && full != Path::new("/");
+    (full, slash)
+}
+
+/// Whether such a place lies below the directory.
+pub(crate) fn is_inside(within: &Path, full: &Path, slash: bool) -> bool {
+    full.starts_with(within) && (slash || full != within)
 }
 
 /// What goes to the host, alone in a file system.
@@ -310,8 +325,7 @@ fn check_within(
     written: &str,
     force: bool,
 ) -> Result<()> {
-    let inside = full.starts_with(within) && (slash || full != within);
-    if !inside && !force {
+    if !is_inside(within, full, slash) && !force {
         let shown = exec.session.project.show(within);
         if exec.has(Feature::RequireForceForUnsafeSaves) {
             return Err(error::unsafe_save(written, &clean(&shown)));

@@ -18,6 +18,9 @@ use crate::{
     syntax::ast::Command,
 };
 
+/// The options that have a meaning on this machine.
+pub(crate) const ALLOWED: &[&str] = &["if-exists", "keep-ts", "symlink-no-follow"];
+
 /// One file or directory of this machine, and what it is called in the artifacts.
 struct Found {
     dir: String,
@@ -31,11 +34,7 @@ pub(super) async fn run(
     words: Words<'_>,
     options: Options,
 ) -> Result<()> {
-    refuse_options(
-        exec,
-        command,
-        &["if-exists", "keep-ts", "symlink-no-follow"],
-    )?;
+    refuse_options(exec, command, ALLOWED)?;
     if words.local.is_some() {
         return Err(error::locally_as_local());
     }

@@ -1,7 +1,7 @@
 //! `COPY`.
 
 use super::{Failure, fail, fail_hint};
-use crate::diag::{Diagnostic, Location};
+use crate::diag::{Diagnostic, Location, words};
 
 pub(crate) fn copy_mixed() -> Failure {
     fail_hint(
@@ -54,6 +54,20 @@ pub(crate) fn artifact_not_found(text: &str, target: &str) -> Failure {
         "artifact-not-found",
         format!("artifact path not found: `{text}`"),
         format!("`{target}` has no SAVE ARTIFACT"),
+    )
+}
+
+/// The words for a path that is not among the artifacts of its target.
+pub(crate) fn not_among_artifacts(path: &str) -> String {
+    format!("artifact path `{path}` not found in what the target saves")
+}
+
+/// The same, found without a build; `saved` is what there is.
+pub(crate) fn artifact_not_saved(path: &str, target: &str, saved: &[String]) -> Failure {
+    fail_hint(
+        "artifact-not-found",
+        not_among_artifacts(path),
+        format!("`{target}` saves {}", words::all(saved)),
     )
 }
 
