@@ -45,10 +45,18 @@ pub(crate) const OF_ANOTHER_REPOSITORY: &[&str] = &[
     "GIT_DEFAULT_HASH",
 ];
 
-/// What every git of ours is told.
-const CONFIG: &[(&str, &str)] = &[
+/// What keeps files that look like a repository's configuration from running a program. A directory of a work tree may look
+/// like a bare repository and be committed with all its settings; git is to find none there.
+const GUARD: &[(&str, &str)] = &[
+    ("safe.bareRepository", "explicit"),
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
+    ("protocol.ext.allow", "never"),
+    ("log.showSignature", "false"),
+];
+
+/// What every git of ours that makes a copy is told.
+const CONFIG: &[(&str, &str)] = &[
     ("core.untrackedCache", "false"),
     ("core.logAllRefUpdates", "false"),
     ("core.autocrlf", "false"),
@@ -59,7 +67,6 @@ const CONFIG: &[(&str, &str)] = &[
     ("maintenance.auto", "false"),
     ("fetch.recurseSubmodules", "false"),
     ("submodule.recurse", "false"),
-    ("protocol.ext.allow", "never"),
     // Large files are fetched where they are asked for, and not by every checkout of a user who has git-lfs, or who has its
     // settings and not the program.
     ("filter.lfs.smudge", ""),
@@ -70,6 +77,25 @@ const CONFIG: &[(&str, &str)] = &[
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),
 ];
+
+/// Takes from a git, before its subcommand, whatever in a repository could run a program: hooks, monitors, pagers, and
+/// transports other than `protocols`, which objects that are missing would otherwise be fetched by.
+pub(crate) fn harden(command: &mut std::process::Command, protocols: &str) {
+    command
+        .arg("--no-pager")
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", protocols)
+        .stdin(Stdio::null());
+    for (key, value) in GUARD {
+        command.arg("-c").arg(format!("{key}={value}"));
+    }
+}
+
+/// The protocols of a git that speaks to nobody. An empty list would be none, too, but is easily taken for no list.
+pub(crate) const NO_PROTOCOL: &str = "none";
 
 /// How the servers of one repository are spoken to.
 #[derive(Debug, Clone, Default)]
@@ -126,18 +152,14 @@ impl Git {
         for name in OF_ANOTHER_REPOSITORY {
             command.env_remove(name);
         }
+        harden(command.as_std_mut(), access.protocols);
         command
             .current_dir(dir)
-            .env("LC_ALL", "C")
             .env("LANGUAGE", "C")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
             .env("GIT_NO_REPLACE_OBJECTS", "1")
             // Templates would bring hooks along.
             .env("GIT_TEMPLATE_DIR", "")
-            .env("GIT_ALLOW_PROTOCOL", access.protocols)
-            .stdin(Stdio::null())
             .kill_on_drop(true);
         access.ssh.put_into(&mut command);
         for (key, value) in CONFIG {

@@ -1,11 +1,11 @@
 //! What git says of a directory, read with the `git` program (language specification, 7.5). Whatever cannot be found out is empty; no
-//! message of git is ever read for its meaning.
+//! message of git is ever read for its meaning. The directory is not trusted: nothing in it makes git run a program.
 
 use std::{path::Path, path::PathBuf, process::Stdio};
 
 use tokio::process::Command;
 
-use super::command::OF_ANOTHER_REPOSITORY;
+use super::command::{NO_PROTOCOL, OF_ANOTHER_REPOSITORY, harden};
 
 /// What is known of the work tree around a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,9 +56,7 @@ async fn read(dir: &Path, without: &[&str]) -> Metadata {
         return Metadata::default();
     };
     let format = "--format=%H%x00%h%x00%ct%x00%at%x00%an%x00%ae%x00%B";
-    // Without the last, a user's setting would put the signature's text in front, and the repository's would say which
-    // program looks at it.
-    let log = ["log", "-1", "--abbrev=8", format, "--no-show-signature"];
+    let log = ["log", "-1", "--abbrev=8", "--no-patch", format];
     let branch = ["rev-parse", "--abbrev-ref", "HEAD"];
     let origin = ["config", "remote.origin.url"];
     let tag = ["describe", "--exact-match", "--tags"];
@@ -104,13 +102,11 @@ async fn git(dir: &Path, args: &[&str], without: &[&str]) -> Option<String> {
     for name in without {
         command.env_remove(name);
     }
+    harden(command.as_std_mut(), NO_PROTOCOL);
     let output = command
         .arg("-C")
         .arg(dir)
         .args(args)
-        .env("LC_ALL", "C")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -172,5 +168,38 @@ mod tests {
     async fn outside_of_a_work_tree_everything_is_empty() {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(metadata(dir.path()).await, Metadata::default());
+    }
+    /// A directory that git would take for a repository whose commit is missing, to be fetched by a program.
+    fn hostile(dir: &Path, marker: &Path) {
+        for sub in ["objects", "refs"] {
+            std::fs::create_dir_all(dir.join(sub)).expect("a directory");
+        }
+        let config = format!(
+            "[core]\nrepositoryformatversion = 1\nbare = false\nworktree = .\nfsmonitor = touch {marker}\n\
+             [extensions]\npartialClone = o\n[remote \"o\"]\npromisor = true\nurl = \"ext::touch {marker}\"\n\
+             [protocol \"ext\"]\nallow = always\n[protocol]\nallow = always\n",
+            marker = marker.display()
+        );
+        std::fs::write(dir.join("config"), config).expect("a file");
+        std::fs::write(dir.join("HEAD"), "1".repeat(40)).expect("a file");
+    }
+
+    #[tokio::test]
+    async fn a_committed_directory_that_looks_like_a_repository_is_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let marker = dir.path().join("marker");
+        let sub = dir.path().join("sub");
+        hostile(&sub, &marker);
+        assert_eq!(metadata(&sub).await, Metadata::default());
+        assert!(!marker.exists());
+    }
+
+    #[tokio::test]
+    async fn no_program_of_a_repository_is_run_to_fetch_what_it_lacks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let marker = dir.path().join("marker");
+        hostile(&dir.path().join(".git"), &marker);
+        assert_eq!(metadata(dir.path()).await.hash, "");
+        assert!(!marker.exists());
     }
 }

@@ -8,7 +8,11 @@ use std::{
 
 use tokio::{net::UnixStream, process::Command};
 
-use super::{command::on_path, error::GitError, hosts::KNOWN_HOSTS};
+use super::{
+    command::{NO_PROTOCOL, harden, on_path},
+    error::GitError,
+    hosts::KNOWN_HOSTS,
+};
 use crate::base::Digest;
 
 /// The settings of one call.
@@ -100,10 +104,11 @@ pub(crate) fn users_command(dir: &Path) -> Option<String> {
     if let Ok(command) = std::env::var("GIT_SSH_COMMAND") {
         return Some(command);
     }
-    let output = std::process::Command::new("git")
+    let mut git = std::process::Command::new("git");
+    harden(&mut git, NO_PROTOCOL);
+    let output = git
         .args(["config", "--get", "core.sshCommand"])
         .current_dir(dir)
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
         .ok()?;
