@@ -20,10 +20,10 @@ use bld::{
     graph::{Ledger, Plan, StepId, TargetRef, ledger::OutputMode},
     interp::{
         Probe, Request,
-        probe::{Answer, BaseImage, Captured},
+        probe::{Answer, BaseImage, Captured, FromDockerfile},
         run,
     },
-    oci::{ImageConfig, ImageRef},
+    oci::ImageRef,
 };
 
 const SIZES: [usize; 3] = [2_500, 5_000, 10_000];
@@ -153,7 +153,7 @@ impl Probe for Nothing {
         Ok(Answer::Undecided)
     }
 
-    async fn dockerfile(&self, _: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+    async fn dockerfile(&self, _: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>> {
         Ok(Answer::Undecided)
     }
 

@@ -13,10 +13,10 @@ use bld::{
     graph::{Ledger, Plan, StepId, TargetRef, dump, ledger::OutputMode},
     interp::{
         Probe, Request,
-        probe::{Answer, BaseImage, Captured},
+        probe::{Answer, BaseImage, Captured, FromDockerfile},
         run,
     },
-    oci::{ImageConfig, ImageRef},
+    oci::ImageRef,
 };
 
 /// Knows nothing.
@@ -40,7 +40,7 @@ impl Probe for Nothing {
         Ok(Answer::Undecided)
     }
 
-    async fn dockerfile(&self, _: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+    async fn dockerfile(&self, _: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>> {
         Ok(Answer::Undecided)
     }
 

@@ -1,26 +1,33 @@
 //! From a Dockerfile to a state: its base images are looked up here, with bld's mirrors, and the engine is given a text
 //! in which they are pinned.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures_util::future::try_join_all;
 
 use crate::{
-    base::Platform,
-    diag::{Diagnostic, Location, SourceFile, words::nearest},
+    base::{Digest, Platform},
+    diag::{Diagnostic, Location, SourceFile, Span, words::nearest},
     dockerfile::{ImageUse, Stages, Text, UnknownStage, stages::replaced},
     engine::{self, EngineError, PinnedName},
-    events::Event,
+    events::{Event, Label},
     graph::plan::{Dockerfile, DockerfileText, StepId, StepOp},
-    interp::probe::{Answer, Probe as _},
-    oci::{ImageConfig, ImageRef},
+    interp::probe::{Answer, FromDockerfile, Probe as _},
+    llb::{Beyond, Definition, Foreign, Op, State},
+    oci::ImageRef,
 };
 
 use super::{failure::engine_diagnostic, probe::Running};
 
 impl Running {
-    /// Reads the Dockerfile of a step, tells the lowering what it gives, and gives the configuration of the image.
-    pub(super) async fn read_dockerfile(&self, id: StepId) -> Result<ImageConfig, Box<Diagnostic>> {
+    /// Reads the Dockerfile of a step, tells the lowering what it gives, and says what the interpreter has to know of that.
+    pub(super) async fn read_dockerfile(
+        &self,
+        id: StepId,
+    ) -> Result<FromDockerfile, Box<Diagnostic>> {
         let step = self.plan.step(id);
         let StepOp::Dockerfile(dockerfile) = &step.op else {
             unreachable!("the interpreter asks this of Dockerfiles only")
@@ -53,8 +60,13 @@ impl Running {
         };
         let read = self.executor.dockerfile(&wanted).await;
         let read = read.map_err(|error| self.not_read(error, &wanted.source, &text))?;
+        let before = wanted.context.as_ref().map(Definition::of);
+        let privileged = privileged(&read.state, before.as_ref(), &wanted.label)?;
         self.executor.tell(id, read.state);
-        Ok(read.config)
+        Ok(FromDockerfile {
+            config: read.config,
+            privileged,
+        })
     }
 
     /// The text, wherever it is.
@@ -155,6 +167,54 @@ impl Running {
         }
         Box::new(problem)
     }
+}
+
+/// Where the first command stands that wants all privileges. What the context was made by is somebody else's affair: it has
+/// been asked for its privileges already.
+fn privileged(
+    state: &State,
+    before: Option<&Definition>,
+    label: &Label,
+) -> Result<Option<Location>, Box<Diagnostic>> {
+    let Some(edge) = state else {
+        return Ok(None);
+    };
+    let before: HashSet<&Digest> = before
+        .map(|definition| definition.vertices().iter().map(|v| &v.digest).collect())
+        .unwrap_or_default();
+    let mut first = None;
+    for vertex in Definition::of(edge).vertices() {
+        let Op::Foreign(Foreign::Exec {
+            beyond: Some(beyond),
+            ..
+        }) = vertex.op()
+        else {
+            continue;
+        };
+        if before.contains(&vertex.digest) {
+            continue;
+        }
+        let at = vertex.label.at.clone().or_else(|| label.at.clone());
+        match beyond {
+            Beyond::HostNetwork => {
+                let message = "`RUN --network=host` of a Dockerfile is not supported: a step gets no network of the engine's machine";
+                let hint = "leave the option out; `RUN --network=none` is the only other network";
+                let mut problem = Diagnostic::error("host-network", message).hint(hint);
+                problem.at = at;
+                return Err(Box::new(problem));
+            }
+            Beyond::Privileges => {
+                let nowhere = || {
+                    Location::new(
+                        &Arc::new(SourceFile::new("Dockerfile", "")),
+                        Span::default(),
+                    )
+                };
+                first = first.or_else(|| Some(at.unwrap_or_else(nowhere)));
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// Values of arguments: those of the statement, and those that every Dockerfile knows.

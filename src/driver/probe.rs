@@ -18,9 +18,11 @@ use crate::{
         ledger::{Only, Output, OutputMode, Verdict, WaitId},
         plan::StepId,
     },
-    interp::probe::{Answer, BaseImage, Captured, HostImage, Probe, SecretName, Work},
+    interp::probe::{
+        Answer, BaseImage, Captured, FromDockerfile, HostImage, Probe, SecretName, Work,
+    },
     llb::lower::{CAPTURED_OUTPUT, CAPTURED_STATUS},
-    oci::{ImageConfig, ImageRef},
+    oci::ImageRef,
 };
 
 use super::{
@@ -183,7 +185,7 @@ impl Probe for Running {
             })
     }
 
-    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>> {
         self.read_dockerfile(step).await.map(Answer::Known)
     }
 
@@ -259,7 +261,7 @@ impl Probe for Planning {
         }
     }
 
-    async fn dockerfile(&self, _: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+    async fn dockerfile(&self, _: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>> {
         Ok(Answer::Undecided)
     }
 

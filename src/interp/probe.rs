@@ -52,6 +52,15 @@ pub struct BaseImage {
     pub config: ImageConfig,
 }
 
+/// What a Dockerfile gives, as far as the interpreter has to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FromDockerfile {
+    /// The configuration of the image.
+    pub config: ImageConfig,
+    /// The first command in it that wants all privileges, `RUN --security=insecure`: where it stands.
+    pub privileged: Option<Location>,
+}
+
 /// An image for the Docker of this machine.
 #[derive(Debug, Clone)]
 pub struct HostImage {
@@ -192,9 +201,8 @@ pub trait Probe: Send + Sync {
         Ok(())
     }
 
-    /// Reads the Dockerfile of a [`crate::graph::plan::StepOp::Dockerfile`] and gives the configuration of the image that it
-    /// describes. Comes before anything else that is asked about this step, or about one that is built on it.
-    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>>;
+    /// Reads the Dockerfile of a [`crate::graph::plan::StepOp::Dockerfile`] and says what it gives. Comes before anything else that is asked about this step, or about one that is built on it.
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>>;
 
     /// Whether this has succeeded before with everything that goes into it unchanged (`BUILD --auto-skip`).
     async fn done_before(&self, work: Work) -> Result<bool, Box<Diagnostic>> {

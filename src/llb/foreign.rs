@@ -27,13 +27,24 @@ use crate::{
 pub enum Foreign {
     /// The file system of an image.
     Image(String),
-    /// A command; whether it has a cache mount.
+    /// A command.
     Exec {
-        /// Whether it has.
+        /// Whether it has a cache mount.
         caches: bool,
+        /// What it has beyond what every command has.
+        beyond: Option<Beyond>,
     },
     /// Anything else.
     Other,
+}
+
+/// What gets a command out of its container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// All privileges: `RUN --security=insecure`.
+    Privileges,
+    /// The network of the engine's machine: `RUN --network=host`.
+    HostNetwork,
 }
 
 /// Why a definition is none.
@@ -141,7 +152,7 @@ impl Splice<'_> {
                 changed = true;
             }
         }
-        if let (Some(nonce), Foreign::Exec { caches }) = (self.fresh, &what) {
+        if let (Some(nonce), Foreign::Exec { caches, .. }) = (self.fresh, &what) {
             if *caches {
                 if let Some(pb::op::Op::Exec(exec)) = &mut op.op {
                     exec.mounts.push(encode::fresh_mount(nonce));
@@ -195,10 +206,22 @@ fn what(op: &pb::Op) -> Foreign {
         Some(pb::op::Op::Exec(exec)) => {
             let cache = i32::from(pb::MountType::Cache);
             let caches = exec.mounts.iter().any(|mount| mount.mount_type == cache);
-            Foreign::Exec { caches }
+            Foreign::Exec {
+                caches,
+                beyond: beyond(exec),
+            }
         }
         _ => Foreign::Other,
     }
+}
+
+/// What a later version of the protocol may add counts as the most that there is.
+fn beyond(exec: &pb::ExecOp) -> Option<Beyond> {
+    if exec.security != i32::from(pb::SecurityMode::Sandbox) {
+        return Some(Beyond::Privileges);
+    }
+    let harmless = [pb::NetMode::Unset, pb::NetMode::None].map(i32::from);
+    (!harmless.contains(&exec.network)).then_some(Beyond::HostNetwork)
 }
 
 /// Where each operation stands in the file.
@@ -223,7 +246,9 @@ fn lines(definition: &pb::Definition) -> HashMap<String, Lines> {
 mod tests {
     use super::*;
     use crate::llb::{
-        CopyFile, Definition, Exec, FileOp, Mount, MountKind, exec::CacheSharing, image,
+        CopyFile, Definition, Exec, FileOp, Mount, MountKind,
+        exec::{CacheSharing, Network, Security},
+        image,
         tests_support::label,
     };
 
@@ -293,7 +318,10 @@ mod tests {
             kinds,
             [
                 Op::Foreign(Foreign::Image("docker.io/library/busybox:1.36".into())),
-                Op::Foreign(Foreign::Exec { caches: false }),
+                Op::Foreign(Foreign::Exec {
+                    caches: false,
+                    beyond: None
+                }),
                 Op::Foreign(Foreign::Other)
             ]
         );
@@ -324,6 +352,32 @@ mod tests {
         let plain = Definition::of(&chain(false)).to_pb(|_| false);
         let back = splice(&[], Some(&nonce)).state(&plain).unwrap().unwrap();
         assert!(back.vertex.inputs()[0].vertex.ignore_cache());
+    }
+
+    #[test]
+    fn what_a_command_has_beyond_the_others_is_seen() {
+        let platform = "linux/amd64".parse().unwrap();
+        let base = image("docker.io/library/busybox:1.36", &platform, label("FROM"));
+        let seen = |run: Exec| {
+            let run = run.build(&platform, label("RUN")).root();
+            let message = Definition::of(&run).to_pb(|_| false);
+            let back = splice(&[], None).state(&message).unwrap().unwrap();
+            match back.vertex.op() {
+                Op::Foreign(Foreign::Exec { beyond, .. }) => *beyond,
+                other => panic!("{other:?}"),
+            }
+        };
+        let run = || Exec::new(&Some(base.clone()), ["make"]);
+        assert_eq!(seen(run()), None);
+        assert_eq!(seen(run().network(Network::None)), None);
+        assert_eq!(
+            seen(run().network(Network::Host)),
+            Some(Beyond::HostNetwork)
+        );
+        assert_eq!(
+            seen(run().security(Security::Insecure).network(Network::Host)),
+            Some(Beyond::Privileges)
+        );
     }
 
     #[test]

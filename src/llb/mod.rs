@@ -53,7 +53,7 @@ pub use exec::{
     SecretEnv, Security,
 };
 pub use file::{Action, CopyFile, FileOp, FileOps, MakeDir, MakeFile, Owner, Principal, Remove};
-pub use foreign::{Foreign, Splice, SpliceError};
+pub use foreign::{Beyond, Foreign, Splice, SpliceError};
 pub use merge::{diff, merge};
 pub use source::{
     HttpSource, ImageSource, Local, LocalSource, Nonce, ResolveMode, image, image_with,

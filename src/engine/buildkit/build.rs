@@ -371,7 +371,7 @@ fn may_ignore_cache(vertex: &Vertex) -> bool {
             .iter()
             .any(|m| matches!(m.kind, crate::llb::MountKind::Cache { .. })),
         // One with a cache mount was made another command.
-        Op::Foreign(Foreign::Exec { caches }) => !caches,
+        Op::Foreign(Foreign::Exec { caches, .. }) => !caches,
         _ => false,
     }
 }

@@ -300,7 +300,14 @@ async fn become_dockerfile(exec: &mut Exec, dockerfile: Dockerfile) -> Result<()
         }
     })?;
     let config = match answer {
-        Answer::Known(config) => Some(config),
+        Answer::Known(found) => {
+            if let Some(at) = found.privileged {
+                let what = "RUN --security=insecure";
+                let allowed = exec.require_privileges(what).await;
+                allowed.map_err(|e| e.at(&at).related(&exec.at, "read by this statement"))?;
+            }
+            Some(found.config)
+        }
         Answer::Undecided => None,
     };
     let known = config.is_some();

@@ -158,3 +158,22 @@ async fn an_entrypoint_that_nobody_has_looked_up_may_be_there() {
             .contains("needs an ENTRYPOINT")
     );
 }
+
+#[tokio::test]
+async fn a_command_of_it_gets_all_privileges_only_where_one_of_the_build_file_would() {
+    let make = || {
+        case("FROM DOCKERFILE .").file(
+            "Dockerfile",
+            "FROM scratch\nRUN --security=insecure mount\n",
+        )
+    };
+    let error = make().run("+t").await.errors();
+    assert_snapshot!(error, @"
+    Dockerfile:2:1: `RUN --security=insecure` gives a command all rights on the engine's machine, and the flag `--allow-privileged` is required for that
+      in +t
+      hint: if you trust this build, run it with `bld -P`
+    ");
+    let mut allowed = make();
+    allowed.request.allow_privileged = true;
+    assert!(allowed.run("+t").await.result.is_ok());
+}

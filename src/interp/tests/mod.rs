@@ -28,17 +28,17 @@ use tempfile::TempDir;
 
 use super::{
     Interpreted, Request,
-    probe::{Answer, BaseImage, Captured, Probe},
+    probe::{Answer, BaseImage, Captured, FromDockerfile, Probe},
     run,
 };
 use crate::{
     base::Platform,
-    diag::Diagnostic,
+    diag::{Diagnostic, Location, Span},
     events::{Event, EventSink},
     graph::{
         Ledger, Plan, StepId, TargetRef, dump,
         ledger::{Output, OutputKind, OutputMode, Verdict, WaitId},
-        plan::{Keep, StepOp},
+        plan::{DockerfileText, Keep, StepOp},
     },
     oci::{ImageConfig, ImageRef},
 };
@@ -413,7 +413,7 @@ impl Probe for Script {
         }))
     }
 
-    async fn dockerfile(&self, step: StepId) -> Result<Answer<ImageConfig>, Box<Diagnostic>> {
+    async fn dockerfile(&self, step: StepId) -> Result<Answer<FromDockerfile>, Box<Diagnostic>> {
         tokio::task::yield_now().await;
         let step = self.plan.step(step);
         let StepOp::Dockerfile(dockerfile) = &step.op else {
@@ -426,7 +426,15 @@ impl Probe for Script {
         if let Some(env) = self.images.get(dockerfile.file.name()) {
             config.config.env.extend(env.iter().cloned());
         }
-        Ok(Answer::Known(config))
+        // The engine's front end is the one who knows; here it is enough that the words stand there.
+        let privileged = match &dockerfile.file {
+            DockerfileText::Host(source) => source
+                .text
+                .find("RUN --security=insecure")
+                .map(|at| Location::new(source, Span::new(at, at + 3))),
+            DockerfileText::In { .. } => None,
+        };
+        Ok(Answer::Known(FromDockerfile { config, privileged }))
     }
 
     fn ready(&self, step: StepId) {
