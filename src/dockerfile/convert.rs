@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     lines::{Instruction, Text},
-    rewrite::{after_flags, escaped, exec_form, healthcheck, json, mount_flag, pairs, path_word},
+    rewrite::{
+        after_flags, escaped, exec_form, healthcheck, json, mount_flag, pairs, path_word,
+        without_shell_outs,
+    },
     stages::quoted_words,
 };
 use crate::diag::Span;
@@ -107,6 +110,9 @@ struct Converter<'a> {
 const NO_COUNTERPART: &str =
     "take it out of the Dockerfile, or keep the Dockerfile and use `FROM DOCKERFILE`";
 
+const A_REFERENCE: &str =
+    "a build file would read it as a target, for its `+`; no image is called like that";
+
 impl Converter<'_> {
     fn obstacle(&mut self, at: Span, what: impl Into<String>, hint: &'static str) {
         let what = what.into();
@@ -164,6 +170,11 @@ impl Converter<'_> {
                 return;
             }
         };
+        let lines = lines.into_iter().map(|line| match i.keyword.as_str() {
+            // A shell reads it in both languages, or nobody does in either.
+            "RUN" | "CMD" | "ENTRYPOINT" => line,
+            _ => without_shell_outs(&line),
+        });
         let comments = i.comments.iter().map(|comment| format!("#{comment}"));
         let failed = i.keyword == "FROM" && before == self.stages.len();
         if let Some(stage) = self.stages.last_mut().filter(|_| !failed) {
@@ -200,6 +211,9 @@ impl Converter<'_> {
             Some(other) => format!("--platform={other} "),
         };
         let parent = self.named(base);
+        if parent.is_none() && self.is_reference(base) {
+            self.obstacle(i.span, format!("the image `{base}`"), A_REFERENCE);
+        }
         let has_user = parent.is_some_and(|parent| self.stages[parent].has_user);
         let base = parent.map_or_else(|| base.to_owned(), target);
         self.stages.push(Stage {
@@ -208,6 +222,17 @@ impl Converter<'_> {
             ..Stage::default()
         });
         vec![format!("FROM {platform}{base}")]
+    }
+
+    /// Whether a build file would read the name of an image as that of a target, whose code it would run.
+    fn is_reference(&self, image: &str) -> bool {
+        let through = |(name, line): &(String, String)| {
+            let is_used = ['$', '{']
+                .iter()
+                .any(|c| image.contains(&format!("{c}{name}")));
+            is_used && line.contains('+')
+        };
+        image.contains('+') || (image.contains('$') && self.globals.iter().any(through))
     }
 
     /// A stage by its name or number.
@@ -239,8 +264,8 @@ impl Converter<'_> {
                 builtin.filter(|part| matches!(*part, "PLATFORM" | "OS" | "ARCH" | "VARIANT"));
             if self.stages.is_empty() {
                 if builtin.is_none() {
-                    self.globals
-                        .push((name.clone(), format!("ARG --global {name}{suffix}")));
+                    let line = format!("ARG --global {name}{suffix}");
+                    self.globals.push((name.clone(), without_shell_outs(&line)));
                 }
                 continue;
             }
@@ -349,6 +374,10 @@ impl Converter<'_> {
         if !owned {
             flags.push_str("--keep-own ");
         }
+        if self.stage_of(&from).is_none() && self.is_reference(&from) {
+            self.obstacle(i.span, format!("the image `{from}`"), A_REFERENCE);
+            return Vec::new();
+        }
         let mut sources = Vec::new();
         for path in &paths {
             if path.contains('$') || path.trim_matches('/').is_empty() {
@@ -362,10 +391,15 @@ impl Converter<'_> {
         vec![format!("COPY {flags}{} {dest}", sources.join(" "))]
     }
 
+    /// The stage that is copied from, by its number or name.
+    fn stage_of(&self, from: &str) -> Option<usize> {
+        let number = from.parse().ok().filter(|n| *n < self.stages.len());
+        number.or_else(|| self.named(from))
+    }
+
     /// The reference to something in a stage, or in an image.
     fn artifact(&mut self, from: &str, path: &str) -> String {
-        let number = from.parse().ok().filter(|n| *n < self.stages.len());
-        let (target, name) = match number.or_else(|| self.named(from)) {
+        let (target, name) = match self.stage_of(from) {
             Some(stage) => (target(stage), self.stages[stage].saved.artifact(path)),
             None => {
                 let known = self.images.iter().position(|(image, _)| image == from);
@@ -533,6 +567,58 @@ CMD echo \"$HOME\"
         ENTRYPOINT ["x"]
         CMD ["/bin/sh","-c","echo \"$HOME\""]
         "#);
+    }
+
+    #[test]
+    fn nothing_but_run_becomes_a_command() {
+        let text = "\
+ARG G=$(id)
+FROM a
+ARG V=$(id)
+ENV W=$(id) X=\"$(id)\" Y='$(id)' Z=\\$(id)
+LABEL l=\"$(id)\"
+WORKDIR /$(id)
+USER $(id)
+COPY $(id) /x
+CMD echo $(id)
+HEALTHCHECK CMD echo $(id)
+RUN echo $(id)
+";
+        insta::assert_snapshot!(body(text), @r#"
+        FROM a
+        ARG V=\$(id)
+        ENV W=\$(id)
+        ENV X="\$(id)"
+        ENV Y='$(id)'
+        ENV Z=\$(id)
+        LABEL l="\$(id)"
+        WORKDIR /\$(id)
+        USER \$(id)
+        COPY --chown=root:root \$(id) /x
+        CMD ["/bin/sh","-c","echo $(id)"]
+        HEALTHCHECK CMD "echo \$(id)"
+        RUN echo $(id)
+        "#);
+        assert!(
+            convert(text, None)
+                .unwrap()
+                .contains(r"ARG --global G=\$(id)")
+        );
+    }
+
+    #[test]
+    fn no_image_becomes_a_reference_to_code() {
+        for text in [
+            "FROM github.com/evil/x+target\n",
+            "FROM ./dir+target\n",
+            "ARG I=github.com/evil/x+target\nFROM $I\n",
+            "ARG I=x+target\nFROM github.com/evil/${I}\n",
+            "FROM a\nCOPY --from=github.com/evil/x+target /f /f\n",
+        ] {
+            let found = convert(text, None).unwrap_err();
+            assert!(found[0].what.contains("the image `"), "{text}: {found:?}");
+        }
+        assert!(convert("ARG V=1+2\nFROM a\nARG V\nRUN $V\n", None).is_ok());
     }
 
     #[test]

@@ -87,6 +87,29 @@ pub(super) fn escaped(text: &str) -> String {
     word
 }
 
+/// A line in which no `$(…)` is left that a build file would run: in a Dockerfile that is plain text. Single quotes keep it
+/// plain here, too.
+pub(super) fn without_shell_outs(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let (mut in_single, mut in_double) = (false, false);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if !in_single => {
+                text.push(c);
+                text.extend(chars.next());
+                continue;
+            }
+            '\'' if !in_double => in_single = !in_single,
+            '"' if !in_single => in_double = !in_double,
+            '$' if !in_single && chars.peek() == Some(&'(') => text.push('\\'),
+            _ => {}
+        }
+        text.push(c);
+    }
+    text
+}
+
 /// A path, with its plus signs told from those of references, in quotes if it has blanks. Variables stay variables.
 pub(super) fn path_word(path: &str) -> String {
     let path = path.replace('+', "\\+");
