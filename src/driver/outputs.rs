@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     diag::Diagnostic,
-    engine::Export,
+    engine::{Export, Special},
     events::{Event, EventSink, Label, OutputEvent, Told},
     graph::{
         Ledger,
@@ -219,7 +219,10 @@ impl Delivery {
         }
         if let Some(all) = side_by_side(&states) {
             let build = self.executor.build().await.map_err(Failure::from_engine)?;
-            let export = Export::Files { dest: top.clone() };
+            let export = Export::Files {
+                dest: top.clone(),
+                special: Special::Refused,
+            };
             build
                 .export(&Some(all), export)
                 .await

@@ -242,11 +242,24 @@ pub enum Export {
         /// Where its bytes go; when nobody takes them any more, the export fails.
         into: mpsc::Sender<Bytes>,
     },
-    /// All files below an empty directory of this machine, with modes and times.
+    /// All files below an empty directory of this machine, with permissions and times. Bits that let a program be more than
+    /// who starts it do not leave the engine.
     Files {
         /// The directory; it exists.
         dest: PathBuf,
+        /// What becomes of what is no file, directory or link.
+        special: Special,
     },
+}
+
+/// Devices, pipes and sockets among exported files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Special {
+    /// They are an error.
+    #[default]
+    Refused,
+    /// They stay away.
+    LeftOut,
 }
 
 /// What an export gave.

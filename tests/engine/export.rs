@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use bld::{
-    engine::Export,
+    engine::{Export, Special},
     llb::{CopyFile, FileOp},
     oci::ImageConfig,
 };
@@ -84,12 +84,14 @@ async fn files_keep_their_modes_times_and_links() {
     let dir = tempfile::tempdir().unwrap();
     let export = Export::Files {
         dest: dir.path().to_owned(),
+        special: Special::Refused,
     };
     build.export(&Some(state), export).await.unwrap();
     build.finish().await.unwrap();
     let at = |path: &str| std::fs::symlink_metadata(dir.path().join(path)).unwrap();
     assert_eq!(std::fs::read(dir.path().join("d/f")).unwrap(), b"text\n");
-    assert_eq!(at("d/f").mode() & 0o7777, 0o4751);
+    // The bit that starts a program as its owner stays in the engine.
+    assert_eq!(at("d/f").mode() & 0o7777, 0o751);
     assert_eq!(at("d").mode() & 0o7777, 0o750);
     assert_eq!(at("d/f").mtime(), 981_173_100);
     assert_eq!(at("d/f").ino(), at("hard").ino());
@@ -110,7 +112,13 @@ async fn a_directory_that_cannot_be_written_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("missing");
     let error = build
-        .export(&site.busybox(), Export::Files { dest: dest.clone() })
+        .export(
+            &site.busybox(),
+            Export::Files {
+                dest: dest.clone(),
+                special: Special::Refused,
+            },
+        )
         .await
         .unwrap_err();
     assert!(
@@ -138,7 +146,13 @@ async fn many_images_and_directories_are_exported_at_once() {
         let dest = dir.path().to_owned();
         let (image, files) = tokio::join!(
             build.export(&state, image),
-            build.export(&only, Export::Files { dest })
+            build.export(
+                &only,
+                Export::Files {
+                    dest,
+                    special: Special::Refused
+                }
+            )
         );
         assert!(image.unwrap().image_id.is_some());
         files.unwrap();

@@ -10,7 +10,7 @@ use std::{
 use super::{Host, Telling};
 use crate::{
     diag::{Diagnostic, Location, SourceFile, Span},
-    engine::Export,
+    engine::{Export, Special},
     events::{Event, EventSink, StepState},
     graph::plan::HostCopy,
     output::{FileRequest, Staging, files},
@@ -40,7 +40,10 @@ impl Host {
         // Nothing is there, and that was allowed.
         if state.is_some() {
             let build = self.executor.build().await.map_err(|e| self.failed(e))?;
-            let export = Export::Files { dest: top.clone() };
+            let export = Export::Files {
+                dest: top.clone(),
+                special: Special::Refused,
+            };
             let exported = build.export(&state, export).await;
             exported.map_err(|e| self.failed(e))?;
         }

@@ -15,7 +15,11 @@ use std::{
 
 use super::{Host, Telling};
 use crate::{
-    diag::Diagnostic, engine::Export, events::StepState, graph::plan::WriteBack, output::Staging,
+    diag::Diagnostic,
+    engine::{Export, Special},
+    events::{Event, StepState},
+    graph::plan::WriteBack,
+    output::Staging,
 };
 
 impl Host {
@@ -41,12 +45,24 @@ impl Host {
         let top = staging.directory().map_err(failed)?;
         if left.is_some() {
             let build = self.executor.build().await.map_err(|e| self.failed(e))?;
-            let export = Export::Files { dest: top.clone() };
+            let export = Export::Files {
+                dest: top.clone(),
+                special: Special::LeftOut,
+            };
             let exported = build.export(&left, export).await;
             exported.map_err(|e| self.failed(e))?;
         }
         telling.state(StepState::Started);
-        take_over(&top, &work.dir, &work.known, work.since).map_err(failed)?;
+        let kept = take_over(&top, &work.dir, &work.known, work.since).map_err(failed)?;
+        for path in kept {
+            let message = format!(
+                "`{}` is a directory still: the command left something else there, and there are files in it that it did not have",
+                work.dir.join(path).display()
+            );
+            let mut remark = Diagnostic::warning("write-back-kept", message);
+            remark.at.clone_from(&telling.label.at);
+            self.events.emit(Event::Remark(remark));
+        }
         telling.state(StepState::Done {
             took: began.elapsed(),
         });
@@ -55,8 +71,16 @@ impl Host {
 }
 
 /// Makes `to` what `from` is. Of what is only in `to`, that is removed which is `known`: the command had it and removed
-/// it. Everything else came meanwhile and is somebody else's.
-fn take_over(from: &Path, to: &Path, known: &[PathBuf], since: SystemTime) -> io::Result<()> {
+/// it. Everything else came meanwhile and is somebody else's; a directory with such things stays even where the command has
+/// left a file: those are what is given back.
+fn take_over(
+    from: &Path,
+    to: &Path,
+    known: &[PathBuf],
+    since: SystemTime,
+) -> io::Result<Vec<PathBuf>> {
+    let known: BTreeSet<&Path> = known.iter().map(PathBuf::as_path).collect();
+    let mut kept = Vec::new();
     let mut left = BTreeSet::new();
     // A directory that nobody may write to is filled before it becomes one.
     let mut modes = Vec::new();
@@ -73,6 +97,8 @@ fn take_over(from: &Path, to: &Path, known: &[PathBuf], since: SystemTime) -> io
                 }
             } else if changed_since(&dest, since) {
                 // Somebody's work of the last minutes counts more than what the command had of it.
+            } else if is_directory(&dest) && !vacate(to, &path, &known, since)? {
+                kept.push(path.clone());
             } else if kind.is_symlink() {
                 link(&source, &dest)?;
             } else if kind.is_file() {
@@ -85,28 +111,43 @@ fn take_over(from: &Path, to: &Path, known: &[PathBuf], since: SystemTime) -> io
         fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
     // What is in a directory goes before it does.
-    let gone: BTreeSet<&PathBuf> = known.iter().filter(|path| !left.contains(*path)).collect();
-    for path in gone.into_iter().rev() {
-        let dest = to.join(path);
-        // The way to it must not have become a link.
-        let Some(parent) = dest.parent() else {
-            continue;
-        };
-        if !real_directories(to, parent) || changed_since(&dest, since) {
-            continue;
-        }
-        let removed = match fs::symlink_metadata(&dest) {
-            Ok(meta) if meta.is_dir() => fs::remove_dir(&dest),
-            Ok(_) => fs::remove_file(&dest),
-            Err(_) => Ok(()),
-        };
-        match removed {
-            // Something new is in it.
-            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            removed => removed?,
-        }
+    for path in known.iter().rev().filter(|path| !left.contains(**path)) {
+        remove(to, path, since)?;
     }
-    Ok(())
+    Ok(kept)
+}
+
+/// Removes what the command had of a directory, and the directory itself; says whether it is gone. Nothing goes that
+/// somebody has put there meanwhile.
+fn vacate(to: &Path, path: &Path, known: &BTreeSet<&Path>, since: SystemTime) -> io::Result<bool> {
+    for inner in known.iter().rev().filter(|inner| inner.starts_with(path)) {
+        remove(to, inner, since)?;
+    }
+    Ok(!is_directory(&to.join(path)))
+}
+
+/// Removes something that the command had, unless it was changed meanwhile or is a directory that is not empty.
+fn remove(to: &Path, path: &Path, since: SystemTime) -> io::Result<()> {
+    let dest = to.join(path);
+    // The way to it must not have become a link.
+    let real = dest.parent().is_some_and(|dir| real_directories(to, dir));
+    if !real || changed_since(&dest, since) {
+        return Ok(());
+    }
+    let removed = match fs::symlink_metadata(&dest) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir(&dest),
+        Ok(_) => fs::remove_file(&dest),
+        Err(_) => Ok(()),
+    };
+    match removed {
+        // Something new is in it.
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed,
+    }
+}
+
+fn is_directory(dest: &Path) -> bool {
+    fs::symlink_metadata(dest).is_ok_and(|meta| meta.is_dir())
 }
 
 /// Whether every step from `top` down to `path` is a directory and no link to one.
@@ -173,7 +214,10 @@ fn link(source: &Path, dest: &Path) -> io::Result<()> {
     if fs::read_link(dest).is_ok_and(|old| old == target) {
         return Ok(());
     }
-    make_way(dest)?;
+    match fs::remove_file(dest) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
     symlink(target, dest)
 }
 
@@ -186,9 +230,6 @@ fn file(source: &Path, dest: &Path) -> io::Result<()> {
             fs::set_permissions(dest, Permissions::from_mode(mode | (old & 0o022)))?;
         }
         return Ok(());
-    }
-    if there.is_ok_and(|meta| meta.is_dir()) {
-        fs::remove_dir_all(dest)?;
     }
     let parent = dest.parent().unwrap_or(Path::new("/"));
     let mut made = tempfile::Builder::new()
@@ -204,14 +245,6 @@ fn file(source: &Path, dest: &Path) -> io::Result<()> {
 /// Nothing that lets a program be more than who starts it.
 fn mode_of(source: &Path) -> io::Result<u32> {
     Ok(fs::symlink_metadata(source)?.permissions().mode() & 0o777)
-}
-
-fn make_way(dest: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(dest) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(dest),
-        Ok(_) => fs::remove_file(dest),
-        Err(_) => Ok(()),
-    }
 }
 
 fn same(a: &Path, b: &Path) -> io::Result<bool> {
@@ -297,6 +330,55 @@ mod tests {
             (read("edited"), read("kept")),
             ("mine".into(), "mine".into())
         );
+    }
+
+    #[test]
+    fn a_directory_that_became_something_else_keeps_what_came_into_it_meanwhile() {
+        let names = ["notes", "edited", "empty", "clean"];
+        let host = tree(&[
+            ("notes/old", "1"),
+            ("notes/sub/old", "1"),
+            ("notes/mine", "mine"),
+            ("edited/old", "1"),
+            ("clean/old", "1"),
+        ]);
+        fs::create_dir(host.path().join("empty")).unwrap();
+        let left = tree(&[]);
+        for name in names {
+            symlink("/nowhere", left.path().join(name)).unwrap();
+        }
+        let since = SystemTime::now();
+        let later = since + std::time::Duration::from_secs(9);
+        let edited = File::open(host.path().join("edited/old")).unwrap();
+        edited.set_modified(later).unwrap();
+        let all = known(&[
+            "notes",
+            "notes/old",
+            "notes/sub",
+            "notes/sub/old",
+            "edited",
+            "edited/old",
+            "clean",
+            "clean/old",
+        ]);
+        let kept = take_over(left.path(), host.path(), &all, since).unwrap();
+        let kept: BTreeSet<_> = kept.into_iter().collect();
+        assert_eq!(
+            kept,
+            BTreeSet::from(["edited", "empty", "notes"].map(PathBuf::from))
+        );
+        let read = |name: &str| fs::read_to_string(host.path().join(name)).ok();
+        assert_eq!(read("notes/mine").as_deref(), Some("mine"));
+        assert_eq!(read("edited/old").as_deref(), Some("1"));
+        assert!(!host.path().join("notes/old").exists());
+        assert!(!host.path().join("notes/sub").exists());
+        assert!(host.path().join("clean").is_symlink());
+
+        // The same where it became a file.
+        let left = tree(&[("notes", "now a file")]);
+        let kept = take_over(left.path(), host.path(), &all, since).unwrap();
+        assert_eq!(kept, [PathBuf::from("notes")]);
+        assert_eq!(read("notes/mine").as_deref(), Some("mine"));
     }
 
     #[test]

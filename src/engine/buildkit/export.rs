@@ -89,7 +89,7 @@ impl Site {
                 let response = self.receive(&what, wanted, Expected::Archive(into)).await?;
                 Ok(exported(&response))
             }
-            Export::Files { dest } => {
+            Export::Files { dest, special } => {
                 let Some(edge) = state else {
                     return Ok(Exported::default());
                 };
@@ -98,7 +98,8 @@ impl Site {
                     ..Wanted::default()
                 };
                 let what = What::One(Definition::of(edge));
-                self.receive(&what, wanted, Expected::Files(dest)).await?;
+                self.receive(&what, wanted, Expected::Files(dest, special))
+                    .await?;
                 Ok(Exported::default())
             }
         }

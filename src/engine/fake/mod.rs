@@ -500,7 +500,7 @@ impl Build for FakeBuild {
                 })
             }
             Export::Archive { .. } => Err(other("it has no archives".to_owned())),
-            Export::Files { dest } => {
+            Export::Files { dest, .. } => {
                 let empty = std::fs::read_dir(&dest).map(|mut entries| entries.next().is_none());
                 assert!(
                     matches!(empty, Ok(true)),

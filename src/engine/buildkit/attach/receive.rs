@@ -22,6 +22,7 @@ use super::{
     tree::{Tree, TreeError},
     trouble::{EXPORT, Trouble},
 };
+use crate::engine::Special;
 
 /// What waits for an export. Docker 20.10 does not say which export it sends, so they run one at a time.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ pub enum Expected {
     #[default]
     Nothing,
     /// Files, into this directory.
-    Files(PathBuf),
+    Files(PathBuf, Special),
     /// An archive, whose bytes are passed on.
     Archive(mpsc::Sender<Bytes>),
 }
@@ -58,9 +59,9 @@ impl Exports {
         }
     }
 
-    fn take_directory(&self) -> Option<PathBuf> {
+    fn take_directory(&self) -> Option<(PathBuf, Special)> {
         match std::mem::take(&mut *self.lock()) {
-            Expected::Files(dest) => Some(dest),
+            Expected::Files(dest, special) => Some((dest, special)),
             _ => None,
         }
     }
@@ -88,13 +89,14 @@ impl FileSend for Receiver {
         request: Request<Streaming<Packet>>,
     ) -> Result<Response<Self::DiffCopyStream>, Status> {
         let dest = self.exports.take_directory();
-        let dest = dest.ok_or_else(|| Status::failed_precondition("nothing is to be exported"))?;
+        let (dest, special) =
+            dest.ok_or_else(|| Status::failed_precondition("nothing is to be exported"))?;
         let (answers, stream) = mpsc::unbounded_channel();
         let trouble = self.trouble.clone();
         let inbound = request.into_inner();
         let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = receive(&runtime, inbound, &dest, &answers) {
+            if let Err(error) = receive(&runtime, inbound, (&dest, special), &answers) {
                 trouble.note(EXPORT, &error.0);
                 let packet = packet(PacketType::PacketErr, 0, error.0.into_bytes());
                 let _ = answers.send(packet);
@@ -118,10 +120,10 @@ fn packet(kind: PacketType, id: u32, data: Vec<u8>) -> Packet {
 fn receive(
     runtime: &Handle,
     mut inbound: Streaming<Packet>,
-    dest: &std::path::Path,
+    (dest, special): (&std::path::Path, Special),
     answers: &mpsc::UnboundedSender<Packet>,
 ) -> Result<(), TreeError> {
-    let mut tree = Tree::open(dest)?;
+    let mut tree = Tree::open(dest, special)?;
     let mut next = 0;
     let mut listed = false;
     let mut finished = false;

@@ -1,7 +1,8 @@
 //! A directory that is filled by somebody who is not trusted.
 //!
 //! Names are checked one by one, every directory on the way is opened without following links, and nothing that is
-//! there is overwritten. Modes and times are kept, owners are not.
+//! there is overwritten. Modes and times are kept; owners are not, and neither is what would let a program be more than who
+//! starts it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,6 +17,7 @@ use bollard_buildkit_proto::fsutil::types::Stat;
 use rustix::fs::{self, AtFlags, Mode, OFlags, Timespec, Timestamps};
 
 use super::gomode;
+use crate::engine::Special;
 
 /// What is wrong, with the path.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl std::error::Error for TreeError {}
 #[derive(Debug)]
 pub struct Tree {
     dest: PathBuf,
+    special: Special,
     root: OwnedFd,
     /// The last name of the listing, in the form in which names are ordered.
     last: Vec<u8>,
@@ -58,7 +61,7 @@ impl Attributes {
             tv_nsec: stat.mod_time.rem_euclid(1_000_000_000),
         };
         Self {
-            mode: Mode::from_raw_mode(gomode::permissions(stat.mode)),
+            mode: Mode::from_raw_mode(gomode::permissions(stat.mode) & 0o777),
             times: Timestamps {
                 last_access: mtime,
                 last_modification: mtime,
@@ -69,11 +72,12 @@ impl Attributes {
 
 impl Tree {
     /// Opens the directory.
-    pub fn open(dest: &Path) -> Result<Self, TreeError> {
+    pub fn open(dest: &Path, special: Special) -> Result<Self, TreeError> {
         let root = fs::open(dest, DIRECTORY, Mode::empty())
             .map_err(|e| TreeError(format!("cannot open `{}`: {e}", dest.display())))?;
         Ok(Self {
             dest: dest.to_owned(),
+            special,
             root,
             last: Vec::new(),
             directories: Vec::new(),
@@ -108,6 +112,9 @@ impl Tree {
             fs::symlinkat(stat.linkname.as_str(), dir, name).map_err(|e| failed(&e))?;
             fs::utimensat(dir, name, &attributes.times, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(|e| failed(&e))?;
+            return Ok(false);
+        }
+        if kind != 0 && self.special == Special::LeftOut {
             return Ok(false);
         }
         if kind != 0 {
@@ -262,7 +269,7 @@ mod tests {
     #[test]
     fn a_tree_is_written_with_modes_times_and_links() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tree = Tree::open(dir.path()).unwrap();
+        let mut tree = Tree::open(dir.path(), Special::Refused).unwrap();
         let file = Stat {
             size: 3,
             ..stat("d/f", 0o640)
@@ -296,6 +303,34 @@ mod tests {
     }
 
     #[test]
+    fn a_program_gets_no_rights_of_its_owner_on_this_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = Tree::open(dir.path(), Special::Refused).unwrap();
+        let (setgid, setuid, sticky) = (1 << 22, 1 << 23, 1 << 20);
+        tree.add(0, &stat("d", gomode::DIR | sticky | setgid | 0o777))
+            .unwrap();
+        tree.add(1, &stat("d/su", setuid | setgid | 0o755)).unwrap();
+        tree.finish().unwrap();
+        let mode = |path: &str| dir.path().join(path).metadata().unwrap().mode() & 0o7777;
+        assert_eq!((mode("d"), mode("d/su")), (0o777, 0o755));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_or_stays_away_as_was_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = stat("pipe", gomode::FIFO | 0o600);
+        let mut tree = Tree::open(dir.path(), Special::Refused).unwrap();
+        assert!(tree.add(0, &pipe).is_err());
+        let mut tree = Tree::open(dir.path(), Special::LeftOut).unwrap();
+        assert!(!tree.add(0, &pipe).unwrap());
+        assert!(!tree.add(1, &stat("pipe2", 0o600)).unwrap());
+        tree.finish().unwrap();
+        let names = std::fs::read_dir(dir.path()).unwrap();
+        let names: Vec<_> = names.map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["pipe2"]);
+    }
+
+    #[test]
     fn names_that_lead_out_of_the_directory_are_refused() {
         for names in [
             &["../x"][..],
@@ -308,7 +343,7 @@ mod tests {
             &["a", "a"],
         ] {
             let dir = tempfile::tempdir().unwrap();
-            let mut tree = Tree::open(dir.path()).unwrap();
+            let mut tree = Tree::open(dir.path(), Special::Refused).unwrap();
             let mut ids = 0..;
             let result: Result<Vec<_>, _> = names
                 .iter()
@@ -322,7 +357,7 @@ mod tests {
     fn a_link_is_no_directory() {
         let dir = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
-        let mut tree = Tree::open(dir.path()).unwrap();
+        let mut tree = Tree::open(dir.path(), Special::Refused).unwrap();
         let linkname = outside.path().to_str().unwrap().to_owned();
         let link = Stat {
             linkname,
