@@ -6,6 +6,7 @@ pub mod pattern;
 pub mod platform;
 pub mod secret;
 pub mod shell_pattern;
+pub mod url_login;
 
 pub use digest::Digest;
 pub use once_map::OnceMap;

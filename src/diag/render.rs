@@ -3,6 +3,8 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::base::url_login::blotted;
+
 use super::{
     diagnostic::{Diagnostic, Severity},
     source::{Location, Span},
@@ -62,7 +64,7 @@ pub fn draw(diagnostic: &Diagnostic, color: bool) -> String {
 }
 
 /// The lines of a span, with the path and an annotation. Only these lines are handed to the renderer: a file may have a
-/// hundred thousand.
+/// hundred thousand. A login in a URL is not shown, whatever the problem is.
 fn snippet<'a>(
     at: &'a Location,
     kind: AnnotationKind,
@@ -86,7 +88,7 @@ fn snippet<'a>(
     } else {
         annotation.label(label)
     };
-    Snippet::source(&text[from..upto])
+    Snippet::source(blotted(&text[from..upto]))
         .line_start(at.line())
         .path(&at.file.name)
         .annotation(annotation)
@@ -124,6 +126,19 @@ mod tests {
 
     use super::*;
     use crate::diag::SourceFile;
+
+    #[test]
+    fn a_login_in_a_source_line_is_not_shown() {
+        let text = "  GIT CLONE http://u:hunter2@h.io/r x\n";
+        let file = Arc::new(SourceFile::new("Buildfile", text));
+        let at = Location::new(&file, Span::new(36, 37));
+        let drawn = draw(&Diagnostic::error("x", "wrong").at(at), false);
+        assert!(
+            drawn.contains("GIT CLONE http://u:xxxxxxx@h.io/r x"),
+            "{drawn}"
+        );
+        assert!(!drawn.contains("hunter2"));
+    }
 
     #[test]
     fn a_drawn_diagnostic_has_position_source_line_caret_and_hint() {

@@ -19,7 +19,7 @@ use super::{
     ssh::Ssh,
     url::{Login, Url},
 };
-use crate::base::Secret;
+use crate::base::{Secret, url_login::masked};
 
 /// Variables that would make git work on another repository than the one it is told.
 pub(crate) const OF_ANOTHER_REPOSITORY: &[&str] = &[
@@ -65,6 +65,9 @@ const CONFIG: &[(&str, &str)] = &[
     ("init.defaultBranch", "main"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
+    // Otherwise the library that speaks HTTP looks into `~/.netrc` by itself, before anybody else is asked, and sends what it
+    // finds over any connection. With an empty login to begin with it does not; ours come when the server asks again.
+    ("http.emptyAuth", "true"),
     ("fetch.recurseSubmodules", "false"),
     ("submodule.recurse", "false"),
     // Large files are fetched where they are asked for, and not by every checkout of a user who has git-lfs, or who has its
@@ -97,11 +100,16 @@ pub(crate) fn harden(command: &mut std::process::Command, protocols: &str) {
 /// The protocols of a git that speaks to nobody. An empty list would be none, too, but is easily taken for no list.
 pub(crate) const NO_PROTOCOL: &str = "none";
 
+/// The protocols of servers, none of which reads files of this machine.
+pub(crate) const OF_SERVERS: &str = "http:https:ssh";
+
 /// How the servers of one repository are spoken to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access {
     /// Logins, each with the beginning of the URLs that it is for.
     pub logins: Vec<(String, Login)>,
+    /// The beginning of the URLs for which no helper of the user's is asked for a login.
+    pub no_login: Option<String>,
     /// For SSH.
     pub ssh: Ssh,
     /// The transports that may be used: `https:ssh`.
@@ -165,7 +173,10 @@ impl Git {
         for (key, value) in CONFIG {
             command.arg("-c").arg(format!("{key}={value}"));
         }
-        if !access.logins.is_empty() {
+        if let Some(scope) = &access.no_login {
+            command.arg("-c").arg(format!("credential.{scope}.helper="));
+        }
+        if !access.logins.is_empty() || access.no_login.is_some() {
             // A login that is refused is an error; nobody is asked for another one.
             command.env("GIT_ASKPASS", "").env("SSH_ASKPASS", "");
         }
@@ -211,6 +222,12 @@ impl Git {
     /// More arguments.
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.args(args);
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
         self
     }
 
@@ -284,27 +301,11 @@ fn shown(text: &str, access: &Access) -> String {
     let lines: Vec<String> = lines
         .map(|line| {
             let line: String = line.chars().filter(|c| !c.is_control()).take(400).collect();
-            let words = line.split(' ').map(without_login);
-            words.collect::<Vec<_>>().join(" ")
+            masked(&line)
         })
         .collect();
     let from = lines.len().saturating_sub(12);
     lines[from..].join("\n")
-}
-
-/// A word with a URL in it, without what stands in front of its host.
-fn without_login(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}:xxxxx@{host}{}", &rest[end..])
-        }
-        _ => word.to_owned(),
-    }
 }
 
 /// As it would stand in a URL.

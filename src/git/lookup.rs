@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    command::Access,
+    command::{Access, OF_SERVERS},
     error::GitError,
     netrc::Netrc,
     settings::{Auth, Settings, Site},
@@ -260,12 +260,15 @@ impl Lookup {
                 add(format!("https://{machine}"), login);
             }
         }
+        // What goes over plain HTTP can be read on the way, whoever it was that knew the login.
+        let open = url.scheme == Scheme::Http && !url.is_loopback() && login.is_none();
         let access = Access {
             logins,
+            no_login: open.then(|| url.origin()),
             ssh: self.ssh(site)?,
             protocols: match url.scheme {
-                Scheme::File => "file:http:https:ssh",
-                _ => "http:https:ssh",
+                Scheme::File => "file",
+                _ => OF_SERVERS,
             },
         };
         Ok(Found {

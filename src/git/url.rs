@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::Secret;
+use crate::base::{Secret, url_login};
 
 /// How a repository is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -230,38 +230,25 @@ fn is_loopback(host: &str) -> bool {
 
 /// `host/path` of a remote's URL: without scheme, user, a trailing `.git`, and with the colon of the short form as a slash.
 pub fn repository(url: &str) -> String {
-    let (scheme, rest) = match url.split_once("://") {
-        Some((_, rest)) => (true, rest),
-        None => (false, url),
-    };
-    let rest = match rest.split_once('@') {
-        Some((user, rest)) if !user.contains('/') => rest,
-        _ => rest,
-    };
-    let rest = if scheme {
-        rest.to_owned()
-    } else {
-        rest.replacen(':', "/", 1)
+    let rest = match url.split_once("://") {
+        Some((_, rest)) => match url_login::login(rest) {
+            Some(login) => rest[login.len() + 1..].to_owned(),
+            None => rest.to_owned(),
+        },
+        None => {
+            let place = url.split('/').next().unwrap_or_default();
+            let host = place.rfind('@').map_or(0, |at| at + 1);
+            url[host..].replacen(':', "/", 1)
+        }
     };
     rest.trim_end_matches('/')
         .trim_end_matches(".git")
         .to_owned()
 }
 
-/// A URL with its password masked.
+/// A URL with its password masked, or with the token that stands there alone.
 pub fn scrubbed(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let name = user.split(':').next().unwrap_or_default();
-            let path = &rest[authority.len()..];
-            format!("{scheme}://{name}:xxxxx@{host}{path}")
-        }
-        _ => url.to_owned(),
-    }
+    url_login::masked(url)
 }
 
 /// A text that is no URL, for an error: whatever may be a login in it is masked, wherever it ends.
@@ -302,6 +289,9 @@ mod tests {
             "https://user:pw@github.com/o/r",
             "git@github.com:o/r.git",
             "ssh://git@github.com/o/r.git",
+            "https://u:pw@x@github.com/o/r.git",
+            "https://u:p/w@github.com/o/r.git",
+            "https://TOKEN@github.com/o/r.git",
         ] {
             assert_eq!(repository(url), "github.com/o/r", "{url}");
         }
@@ -314,6 +304,7 @@ mod tests {
             "https://u:xxxxx@h.io/o/r"
         );
         assert_eq!(scrubbed("git@h.io:o/r"), "git@h.io:o/r");
+        assert_eq!(scrubbed("https://TOKEN@h.io/r"), "https://xxxxx@h.io/r");
         let url = Url::parse("https://u%40x:p%2fw@h.io:8443/o/r.git").unwrap();
         assert_eq!(url.to_string(), "https://h.io:8443/o/r.git");
         assert_eq!(

@@ -10,6 +10,7 @@ use super::{
     with_docker,
 };
 use crate::{
+    base::url_login,
     graph::plan::{Keep, StepId},
     syntax::{
         ast::{Block, Branch, Command, If, Keyword, Statement},
@@ -103,7 +104,12 @@ impl Exec {
     /// Makes a line the current one.
     pub fn stand_at_command(&mut self, command: &Command) {
         self.at = self.frame().file.at(command.line());
-        self.text = one_line(self.at.text());
+        let text = one_line(self.at.text());
+        self.text = match command.keyword {
+            // A URL may hold a login, and this is what plans, progress and errors call the step.
+            Keyword::GitClone => url_login::masked(&text),
+            _ => text,
+        };
     }
 
     fn command<'a>(&'a mut self, command: &'a Command) -> BoxFuture<'a, Result<()>> {

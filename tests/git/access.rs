@@ -86,3 +86,51 @@ fn git_of_a_hook_is_not_confused_with_the_repository_that_is_cloned() {
         .env("GIT_INDEX_FILE", "/nonexistent/index");
     bld.ok(&["plan", "git.test/o/r+t"]);
 }
+
+#[test]
+fn no_login_of_the_user_goes_over_plain_http_to_another_machine() {
+    let server = served("ann:s3cret");
+    // A name that is not taken for this machine, though it leads there.
+    let config = server.config().replace("127.0.0.1", "git.localhost");
+    let netrc = "machine git.localhost login ann password s3cret\n";
+    let helper =
+        "[credential]\n\thelper = \"!f() { echo username=ann; echo password=s3cret; }; f\"\n";
+    let netrc = project(&config, "").file("../home/.netrc", netrc);
+    let helper = project(&config, "").file("../home/.gitconfig", helper);
+    for bld in [netrc, helper] {
+        let ran = bld.fails(1, &["plan", "git.test/o/r+t"]);
+        assert!(ran.stderr.contains("it needs a login"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_login_of_an_entry_counts_more_than_that_of_netrc() {
+    let server = served("ann:s3cret");
+    let config = format!("{}    user: ann\n    password: s3cret\n", server.config());
+    let netrc = "machine 127.0.0.1 login ann password old\n";
+    let bld = project(&config, "").file("../home/.netrc", netrc);
+    bld.ok(&["plan", "git.test/o/r+t"]);
+}
+
+#[test]
+fn a_login_in_the_url_of_a_clone_is_shown_nowhere() {
+    let server = served("ann:hunter2");
+    let url = server.url().replace("http://", "http://ann:hunter2@");
+    for (path, code) in [("o/r.git", 0), ("o/none.git", 1)] {
+        let body = format!("GIT CLONE {url}/{path} /x");
+        for args in [
+            &["plan", "+t"][..],
+            &["plan", "--json", "+t"],
+            &["--progress=json", "plan", "+t"],
+        ] {
+            let bld = project("", &target(&body));
+            let ran = match code {
+                0 => bld.ok(args),
+                code => bld.fails(code, args),
+            };
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!all.contains("hunter2"), "{args:?}: {all}");
+            assert!(all.contains("GIT CLONE http://ann:xxx"), "{args:?}: {all}");
+        }
+    }
+}
