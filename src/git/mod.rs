@@ -7,6 +7,7 @@ mod checkout;
 mod command;
 mod error;
 mod hosts;
+mod large_files;
 mod lookup;
 mod metadata;
 mod netrc;

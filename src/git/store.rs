@@ -14,26 +14,22 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use super::{
-    command::{Access, Git, on_path},
+    command::{Access, Git, OF_SERVERS},
     error::GitError,
     lookup::Found,
     refs::{self, Kind, Resolved},
 };
-use crate::{
-    base::Digest,
-    diag::Diagnostic,
-    events::{Event, EventSink},
-};
+use crate::{base::Digest, events::EventSink};
 
 /// Files of commits that nobody asked for as long as that are removed.
 const KEPT_UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One repository in the cache.
 pub(crate) struct Store {
-    dir: PathBuf,
-    found: Found,
-    lfs: Option<String>,
-    events: Arc<dyn EventSink>,
+    pub(super) dir: PathBuf,
+    pub(super) found: Found,
+    pub(super) lfs: Option<String>,
+    pub(super) events: Arc<dyn EventSink>,
 }
 
 impl Store {
@@ -206,7 +202,7 @@ impl Store {
         self.dir.join("objects.git")
     }
 
-    fn temporary(&self) -> Result<tempfile::TempDir, GitError> {
+    pub(super) fn temporary(&self) -> Result<tempfile::TempDir, GitError> {
         tempfile::Builder::new()
             .prefix("tmp-")
             .tempdir_in(&self.dir)
@@ -430,56 +426,21 @@ impl Store {
         Ok(temporary)
     }
 
+    /// Which repositories those are is written by whoever wrote this one: files of this machine are none of them, not even
+    /// where the user has said that this one is there.
     async fn submodules(&self, tree: &Path) -> Result<(), GitError> {
         if !tree.join(".gitmodules").is_file() {
             return Ok(());
         }
-        Git::at(tree, &self.found.access)
+        let access = Access {
+            protocols: OF_SERVERS,
+            ..(*self.found.access).clone()
+        };
+        Git::at(tree, &Arc::new(access))
             .with_usual_modes()
             .args(["submodule", "--quiet", "update", "--init", "--recursive"])
             .args(["--depth=1", "--jobs=4"])
             .must(&self.found.url, "fetch the submodules of")
-            .await?;
-        Ok(())
-    }
-
-    /// Fetches the files of Git LFS that were asked for. All others stay the pointers that they are.
-    async fn large_files(&self, tree: &Path) -> Result<(), GitError> {
-        let local = Arc::new(Access::local());
-        let files = Git::at(tree, &local)
-            .args(["ls-files", "--", ":(attr:filter=lfs)"])
-            .run()
-            .await?;
-        if files.stdout.trim().is_empty() {
-            return Ok(());
-        }
-        let Some(include) = &self.lfs else {
-            self.events.emit(Event::Remark(
-                Diagnostic::note(
-                    "git-lfs",
-                    format!(
-                        "files of `{}` are in Git LFS and were not fetched",
-                        self.found.url
-                    ),
-                )
-                .hint("`--git-lfs-pull-include=<patterns>` fetches those that match"),
-            ));
-            return Ok(());
-        };
-        if on_path("git-lfs").is_none() {
-            return Err(GitError::NoLfs {
-                url: self.found.url.to_string(),
-            });
-        }
-        // It fetches into the work tree only where its filter is set up, and that is the user's choice for their own.
-        Git::at(tree, &self.found.access)
-            .with_usual_modes()
-            .args(["-c", "filter.lfs.smudge=git-lfs smudge -- %f"])
-            .args(["-c", "filter.lfs.process=git-lfs filter-process"])
-            .args(["-c", "filter.lfs.clean=git-lfs clean -- %f"])
-            .args(["-c", "filter.lfs.required=true"])
-            .args(["lfs", "pull", "--include", include, "origin"])
-            .must(&self.found.url, "fetch the large files of")
             .await?;
         Ok(())
     }
@@ -515,7 +476,7 @@ fn remove(path: &Path) {
     };
 }
 
-fn cache_error(path: &Path, error: &io::Error) -> GitError {
+pub(super) fn cache_error(path: &Path, error: &io::Error) -> GitError {
     GitError::Cache {
         reason: format!("`{}`: {error}", path.display()),
     }

@@ -229,3 +229,34 @@ fn what_a_dockerfile_of_a_repository_copies_through_a_link_is_its_own() {
     let link = std::fs::read_link(bld.path("d/link")).expect("still a link");
     assert_eq!(link, secret);
 }
+
+#[test]
+fn a_repository_of_this_machine_has_no_submodules_of_it() {
+    let server = GitServer::start();
+    let victim = server.repository("private").file("f", "");
+    let commit = victim.commit("one");
+    let repository = server
+        .repository("o/r")
+        .file("Earthfile", &target("COPY . ."));
+    let private = format!("file://{}", victim.bare().display());
+    let set = |key: &str, value: &str| {
+        repository.git(&["config", "-f", ".gitmodules", key, value]);
+    };
+    set("submodule.s.path", "s");
+    set("submodule.s.url", &private);
+    repository.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &format!("160000,{commit},s"),
+    ]);
+    repository.git(&["add", ".gitmodules", "Earthfile"]);
+    repository.git(&["commit", "-q", "-m", "one"]);
+    repository.push();
+    let config = format!(
+        "git:\n  git.test:\n    pattern: 'git.test/o/r'\n    substitute: 'file://{}'\n",
+        repository.bare().display()
+    );
+    let ran = project(&config, "").fails(1, &["plan", "git.test/o/r+t"]);
+    ran.says("cannot fetch the submodules").says("not allowed");
+}

@@ -39,6 +39,13 @@ fn kept(bld: &Bld) -> [Vec<u8>; 2] {
     [small, other].map(|path| std::fs::read(path).expect("a file"))
 }
 
+fn has_lfs() -> bool {
+    let lfs = std::process::Command::new("git")
+        .args(["lfs", "version"])
+        .output();
+    lfs.is_ok_and(|output| output.status.success())
+}
+
 /// What a user's git is told by `git lfs install`.
 const INSTALLED: &str = "[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n\tsmudge = git-lfs smudge -- %f\n\t\
                          process = git-lfs filter-process\n\trequired = true\n";
@@ -59,10 +66,7 @@ fn without_lfs(bld: Bld) -> Bld {
 
 #[test]
 fn the_large_files_that_are_asked_for_are_fetched_and_no_others() {
-    let lfs = std::process::Command::new("git")
-        .args(["lfs", "version"])
-        .output();
-    if !lfs.is_ok_and(|output| output.status.success()) {
+    if !has_lfs() {
         return skip_program(
             "the_large_files_that_are_asked_for_are_fetched_and_no_others",
             "`git-lfs` (the package of this name)",
@@ -100,4 +104,46 @@ fn large_files_that_are_asked_for_need_git_lfs() {
     );
     ran.says("are in Git LFS, and there is no `git-lfs` program")
         .says("hint: install git-lfs");
+}
+
+#[test]
+fn a_repository_names_no_directory_of_this_machine_as_the_server_of_its_large_files() {
+    let name = "a_repository_names_no_directory_of_this_machine_as_the_server_of_its_large_files";
+    if !has_lfs() {
+        return skip_program(name, "`git-lfs` (the package of this name)");
+    }
+    let secret = b"content of another repository\n";
+    let server = GitServer::start();
+    let victim = server.repository("private");
+    let oid = bld::base::Digest::of(secret).hex().to_owned();
+    let dir = victim
+        .bare()
+        .join(format!("lfs/objects/{}/{}", &oid[..2], &oid[2..4]));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    std::fs::write(dir.join(&oid), secret).expect("a file");
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {}\n",
+        secret.len()
+    );
+    let config = format!("[lfs]\n\turl = file://{}\n", victim.bare().display());
+    server
+        .repository("o/r")
+        .file("Earthfile", &target("COPY in/small.bin out/other.bin ./"))
+        .file(".gitattributes", "*.bin filter=lfs -text\n")
+        .file(".lfsconfig", &config)
+        .file("in/small.bin", &server.large_file(SMALL))
+        .file("out/other.bin", &pointer)
+        .commit("one");
+    let bld = project(&server.config(), "");
+    let ran = bld.ok(&["--git-lfs-pull-include=in/*", "plan", "git.test/o/r+t"]);
+    ran.says("`.lfsconfig`");
+    assert_eq!(kept(&bld)[0], SMALL, "the repository's own server is asked");
+    let bld = project(&server.config(), "");
+    bld.fails(1, &["--git-lfs-pull-include=*", "plan", "git.test/o/r+t"]);
+    let found = std::process::Command::new("grep")
+        .args(["-r", "-l", "content of another"])
+        .arg(bld.home().join(".cache"))
+        .output()
+        .expect("grep starts");
+    assert!(found.stdout.is_empty(), "{found:?}");
 }
