@@ -1,6 +1,6 @@
 //! `bld plan`, `bld check`.
 
-use crate::harness::Bld;
+use crate::harness::{Bld, services};
 
 /// Snapshots stand in `testdata/cli`.
 macro_rules! snapshot {
@@ -107,4 +107,77 @@ fn a_plan_shows_what_a_command_gets_besides_its_file_system() {
         json.contains("\"privileged\": true") && json.contains("\"tmpfs\""),
         "{json}"
     );
+}
+
+/// Each target but the last two has one mistake that its build comes to.
+const MISTAKES: &str = "VERSION 0.8
+IMPORT ./host
+FROM busybox:1.36
+mount-type:
+    RUN --mount=type=cahce,target=/c true
+mount-key:
+    RUN --mount=type=cache,traget=/c true
+pattern:
+    BUILD ./*+t
+outside:
+    SAVE ARTIFACT /etc AS LOCAL ../etc
+missing:
+    COPY there gone ./
+ignored:
+    COPY hidden ./
+no-artifact:
+    COPY +nothing/x ./
+other-artifact:
+    COPY +something/x ./
+nothing:
+    RUN true
+something:
+    SAVE ARTIFACT /etc/passwd y
+";
+
+/// The same on this machine. Apart from the others: where a build may write files, none is missed.
+const MISTAKES_ON_HOST: &str = "VERSION 0.8
+secret:
+    LOCALLY
+    RUN --secret A true
+network:
+    LOCALLY
+    RUN --network=none true
+image:
+    LOCALLY
+    SAVE IMAGE a
+files:
+    LOCALLY
+    COPY there .
+local:
+    LOCALLY
+    SAVE ARTIFACT there AS LOCAL here
+";
+
+#[test]
+fn a_check_says_of_every_mistake_what_a_build_says() {
+    let Some(services) = services("check") else {
+        return;
+    };
+    let bld = Bld::with(MISTAKES)
+        .file("there", "")
+        .file("hidden", "")
+        .file(".bldignore", "hidden")
+        .file("host/Buildfile", MISTAKES_ON_HOST)
+        .on(&services);
+    let checked = bld.fails(1, &["check"]);
+    let names = |text: &'static str| text.lines().filter_map(|line| line.strip_suffix(':'));
+    let here = names(MISTAKES).filter(|name| !name.ends_with("thing"));
+    let targets: Vec<String> = here
+        .map(|name| format!("+{name}"))
+        .chain(names(MISTAKES_ON_HOST).map(|name| format!("./host+{name}")))
+        .collect();
+    for target in &targets {
+        let ran = bld.fails(1, &[target]);
+        let from = ran.stderr.find("error: ").expect("an error");
+        // The same sentence, the same place, the same line with its caret.
+        let told: Vec<&str> = ran.stderr[from..].lines().take(5).collect();
+        checked.says(&told.join("\n"));
+    }
+    assert_eq!(checked.stderr.matches("error: ").count(), targets.len());
 }
