@@ -164,6 +164,31 @@ app:
 }
 
 #[test]
+fn a_cache_that_the_build_file_names_is_read_without_an_option() {
+    let file = "\
+VERSION 0.8
+FROM busybox:1.36
+root:
+    RUN cat /proc/sys/kernel/random/uuid > /stamp
+    SAVE ARTIFACT /stamp AS LOCAL out/stamp
+    SAVE IMAGE --cache-from @REGISTRY@/bld-test/@ID@:missing --cache-from @REGISTRY@/bld-test/@ID@:cache
+";
+    let Some(services) = services("named") else {
+        return;
+    };
+    let file = file.replace("@REGISTRY@", &services.registry);
+    let Some(site) = Site::new("named", &file) else {
+        return;
+    };
+    let cache = format!("--remote-cache={}", site.cache().0);
+    site.bld.ok(&["--push", &cache, "+root"]);
+    let written = site.bld.read("out/stamp");
+    site.daemon.forget_all();
+    site.bld.ok(&["+root"]).never_says("warning");
+    assert_eq!(site.bld.read("out/stamp"), written);
+}
+
+#[test]
 fn no_secret_gets_into_a_cache() {
     let file = "\
 VERSION 0.8

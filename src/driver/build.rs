@@ -36,7 +36,7 @@ use super::{
     images::{Daemon, Images, Outside},
     outputs::{Delivery, artifact_label},
     probe::{Planning, Running},
-    remote_cache::{self, Extent},
+    remote_cache::{self, Extent, NamedCaches},
     request::{BuildRequest, Goal},
     secrets::Secrets,
 };
@@ -51,10 +51,7 @@ pub async fn build(
     if skips.whole_run().await? {
         return Ok(());
     }
-    let address = request
-        .engine
-        .address()
-        .map_err(|e| Failure::new(FailureKind::EngineUnreachable, e.diagnostic()))?;
+    let address = request.engine.address()?;
     let outside = Outside::new(&request, &events);
     let secrets = Secrets::new(&request);
     let sockets = Arc::new(Sockets::default());
@@ -79,8 +76,10 @@ pub async fn build(
     // A failed step stops the others, but is no cancelling by the user.
     let stop = cancel.child_token();
     let lowering = Lowering::new(Arc::clone(&plan), request.pull, request.no_cache);
+    let named = NamedCaches::new(&ledger, &outside.registries, connection.caches(), &events);
     let executor = Arc::new(Executor::new(
         Arc::clone(&connection),
+        named,
         lowering,
         request.parallelism,
         stop.clone(),
@@ -135,7 +134,9 @@ pub async fn build(
     let work = async {
         refuse_what_is_not_strict(&request, &remotes).await?;
         require_capabilities(&request, &connection).await?;
-        connection.use_cache_of(remote_cache::sources(&request, &outside, &remotes, &events).await);
+        for source in remote_cache::sources(&request, &outside, &remotes, &events).await {
+            connection.caches().add(source);
+        }
         let native = native_platform(&connection).await;
         let interpreted =
             interpret(&request, native, &plan, &ledger, probe, &remotes, &events).await?;

@@ -39,9 +39,7 @@ pub fn forget(dir: &Path) -> Result<u64, Failure> {
 }
 
 async fn connect(engine: &EngineChoice) -> Result<Arc<dyn Engine>, Failure> {
-    let address = engine
-        .address()
-        .map_err(|e| Failure::new(FailureKind::EngineUnreachable, e.diagnostic()))?;
+    let address = engine.address()?;
     let engine = BuildKit::connect(address).await;
     Ok(Arc::new(engine.map_err(Failure::from_engine)?))
 }

@@ -1,18 +1,21 @@
 //! Choosing an engine, and opening builds on it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    diag::Diagnostic,
     docker::{self, DockerError, address::Surroundings},
     engine::{
-        Build, CacheSource, Credentials, Engine, EngineError, SecretSource, Sockets,
+        Build, CacheSources, Credentials, Engine, EngineError, SecretSource, Sockets,
         buildkit::{Address, BuildKit, dial::Peer},
     },
     events::EventSink,
 };
+
+use super::failure::{Failure, FailureKind};
 
 /// The engine that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +33,25 @@ impl EngineChoice {
         match text {
             "" | "auto" | "docker" => Self::Docker(None),
             address if address.ends_with("/buildkitd.sock") => Self::BuildKit(with_scheme(address)),
+            // Docker itself is never inside of a container that has to be entered.
+            address if address.contains("-container://") => Self::BuildKit(address.to_owned()),
             address => Self::Docker(Some(with_scheme(address))),
         }
     }
 
     /// Where it is.
-    pub fn address(&self) -> Result<Address, DockerError> {
+    pub fn address(&self) -> Result<Address, Failure> {
+        let failed = |problem| Failure::new(FailureKind::EngineUnreachable, problem);
+        self.find().map_err(|error| failed(error.diagnostic()))?.map_err(|reason| {
+            failed(Diagnostic::error("engine-address", reason).hint(
+                "for an engine elsewhere forward its socket: \
+                 ssh -L /tmp/engine.sock:/run/buildkit/buildkitd.sock HOST, and --buildkit-host unix:///tmp/engine.sock",
+            ))
+        })
+    }
+
+    /// The outer error is about Docker's own ways to name a daemon, the inner one about an address that was given to bld.
+    fn find(&self) -> Result<Result<Address, String>, DockerError> {
         let (peer, text) = match self {
             Self::BuildKit(text) => (Peer::BuildKit, text.clone()),
             Self::Docker(Some(text)) => (Peer::Docker, text.clone()),
@@ -57,7 +73,11 @@ impl EngineChoice {
                 (Peer::Docker, found.to_string())
             }
         };
-        Address::parse(peer, &text).map_err(|reason| DockerError::Address { text, reason })
+        let parsed = Address::parse(peer, &text);
+        Ok(match peer {
+            Peer::BuildKit => parsed,
+            Peer::Docker => Ok(parsed.map_err(|reason| DockerError::Address { text, reason })?),
+        })
     }
 }
 
@@ -80,7 +100,7 @@ pub struct Connection {
     allow_privileged: bool,
     secrets: Arc<dyn SecretSource>,
     sockets: Arc<Sockets>,
-    cache_from: OnceLock<Vec<CacheSource>>,
+    cache_from: Arc<CacheSources>,
 }
 
 /// What the command line says about builds, and what their steps may have of this machine.
@@ -112,7 +132,7 @@ impl Connection {
             allow_privileged: terms.allow_privileged,
             secrets: terms.secrets,
             sockets: terms.sockets,
-            cache_from: OnceLock::new(),
+            cache_from: Arc::default(),
         }
     }
 
@@ -121,9 +141,9 @@ impl Connection {
         &self.address
     }
 
-    /// Says whose cache records are used; counts if it comes before the first step.
-    pub fn use_cache_of(&self, sources: Vec<CacheSource>) {
-        let _ = self.cache_from.set(sources);
+    /// Whose cache records are used.
+    pub fn caches(&self) -> &Arc<CacheSources> {
+        &self.cache_from
     }
 
     /// The engine.
@@ -148,7 +168,7 @@ impl Connection {
             events: Arc::clone(&self.events),
             cancel,
             no_cache: self.no_cache,
-            cache_from: self.cache_from.get().cloned().unwrap_or_default(),
+            cache_from: Arc::clone(&self.cache_from),
             secrets: Arc::clone(&self.secrets),
             sockets: Arc::clone(&self.sockets),
             privileged,
@@ -176,5 +196,18 @@ mod tests {
             EngineChoice::parse(own),
             EngineChoice::BuildKit(own.to_owned())
         );
+        let inside = "docker-container://builder";
+        assert_eq!(
+            EngineChoice::parse(inside),
+            EngineChoice::BuildKit(inside.to_owned())
+        );
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_used_is_not_taken_for_one_of_docker() {
+        let choice = EngineChoice::BuildKit("kube-pod://x".to_owned());
+        let failure = choice.address().unwrap_err();
+        let message = &failure.diagnostics[0].message;
+        assert!(message.contains("docker-container://") && !message.contains("Docker daemon"));
     }
 }

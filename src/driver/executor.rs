@@ -24,11 +24,12 @@ use crate::{
     llb::{Edge, State, Vertex, lower::Lowering},
 };
 
-use super::engines::Connection;
+use super::{engines::Connection, remote_cache::NamedCaches};
 
 /// Runs what the plan says.
 pub struct Executor {
     connection: Arc<Connection>,
+    caches: NamedCaches,
     build: OnceCell<Arc<dyn Build>>,
     lowering: Lowering,
     solved: OnceMap<Option<(Digest, u32)>, Result<Solved, EngineError>>,
@@ -50,12 +51,14 @@ impl Executor {
     /// it gives up, and are no faster.
     pub fn new(
         connection: Arc<Connection>,
+        caches: NamedCaches,
         lowering: Lowering,
         at_once: usize,
         cancel: CancellationToken,
     ) -> Self {
         Self {
             connection,
+            caches,
             build: OnceCell::new(),
             lowering,
             solved: OnceMap::default(),
@@ -169,6 +172,7 @@ impl Executor {
     }
 
     async fn solve_patiently(&self, state: &State) -> Result<Solved, EngineError> {
+        self.caches.look().await;
         let solved = self
             .patiently(|| async { self.build().await?.solve(state).await })
             .await?;

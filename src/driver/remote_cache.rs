@@ -1,6 +1,7 @@
 //! Caches outside of this machine: which ones a build reads, and what it writes into one of its own.
 //!
-//! What is read has to be known before the first step; what is written is known at the end, when every output is there.
+//! What the command line names is read from the first step on, what a build file names from when it is met
+//! ([`NamedCaches`]). What is written is known at the end, when every output is there.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -8,10 +9,11 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use crate::{
     diag::{Diagnostic, Severity},
-    engine::{CacheSource, CacheTarget},
+    engine::{CacheSource, CacheSources, CacheTarget},
     events::{Event, EventSink, OutputEvent},
     git::Remotes,
     graph::{
@@ -31,9 +33,8 @@ use super::{
     request::BuildRequest,
 };
 
-/// Images whose cache records may help: those of the command line, and what the build file names, as far as that is known
-/// without running anything: every `SAVE IMAGE --cache-from`, and under `--use-inline-cache` every name that the build is
-/// going to push.
+/// Images whose cache records may help: those of the command line, and under `--use-inline-cache` every name that the
+/// build is going to push and every `--cache-from`, as far as they are known without running anything.
 pub(super) async fn sources(
     request: &BuildRequest,
     outside: &Outside,
@@ -43,7 +44,7 @@ pub(super) async fn sources(
     let mut names = request.cache_from.clone();
     let remote = request.remote_cache.as_deref();
     names.extend(remote.map(|cache| split(cache).0.to_owned()));
-    if request.use_inline_cache || remote.is_some() {
+    if request.use_inline_cache {
         // What is wrong with the file is told by the interpretation that counts.
         let outlook = interpret_only(request, remotes).await;
         let mode = OutputMode {
@@ -55,7 +56,7 @@ pub(super) async fn sources(
             let OutputKind::Image(image) = settled.output.kind else {
                 continue;
             };
-            if image.push && request.use_inline_cache {
+            if image.push {
                 names.extend(image.names);
             }
             names.extend(image.cache_from);
@@ -71,6 +72,49 @@ pub(super) async fn sources(
         .filter_map(std::future::ready)
         .collect()
         .await
+}
+
+/// The caches that build files name with `SAVE IMAGE --cache-from`. A step is executed when its target has been read, so
+/// that those of a target help with its own steps.
+pub struct NamedCaches {
+    ledger: Arc<Ledger>,
+    registries: Arc<Registries>,
+    sources: Arc<CacheSources>,
+    events: Arc<dyn EventSink>,
+    /// How many outputs were looked at, and the names in them.
+    known: Mutex<(usize, BTreeSet<ImageRef>)>,
+}
+
+impl NamedCaches {
+    /// Reads names in the ledger, and adds what is behind them to `sources`.
+    pub fn new(
+        ledger: &Arc<Ledger>,
+        registries: &Arc<Registries>,
+        sources: &Arc<CacheSources>,
+        events: &Arc<dyn EventSink>,
+    ) -> Self {
+        Self {
+            ledger: Arc::clone(ledger),
+            registries: Arc::clone(registries),
+            sources: Arc::clone(sources),
+            events: Arc::clone(events),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Looks for names that have come since the last time.
+    pub async fn look(&self) {
+        let mut known = self.known.lock().await;
+        let (names, seen) = self.ledger.caches_from(known.0);
+        known.0 = seen;
+        for name in names.iter().filter_map(|name| ImageRef::parse(name).ok()) {
+            if known.1.insert(name.clone())
+                && let Some(source) = pinned_source(&self.registries, name, &self.events).await
+            {
+                self.sources.add(source);
+            }
+        }
+    }
 }
 
 /// A cache source as the engine has to fetch it, pinned to what the registry has now: by its tag alone, Docker 20.10

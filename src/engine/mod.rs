@@ -9,7 +9,12 @@ pub mod lent;
 pub mod relay;
 pub mod terminal;
 
-use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -120,7 +125,7 @@ pub struct BuildRequest {
     /// Nothing is reused (`--no-cache`); cache mounts stay.
     pub no_cache: bool,
     /// Caches that are used.
-    pub cache_from: Vec<CacheSource>,
+    pub cache_from: Arc<CacheSources>,
     /// Secrets that steps may have.
     pub secrets: Arc<dyn SecretSource>,
     /// Sockets of this machine that steps may have.
@@ -137,6 +142,29 @@ pub struct CacheSource {
     pub reference: String,
     /// Its registry may be talked to without a trusted certificate.
     pub insecure: bool,
+}
+
+/// The caches that a build reads. More may be named while it runs; they count for what is solved from then on.
+#[derive(Debug, Default)]
+pub struct CacheSources(Mutex<Vec<CacheSource>>);
+
+impl CacheSources {
+    /// Names one more.
+    pub fn add(&self, source: CacheSource) {
+        let mut sources = self.lock();
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+
+    /// Those that are named so far.
+    pub fn all(&self) -> Vec<CacheSource> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<CacheSource>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
 }
 
 /// A cache in a registry to write.

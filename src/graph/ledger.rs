@@ -308,6 +308,17 @@ impl Ledger {
         entries.output_blocks.push(block);
     }
 
+    /// The names that `SAVE IMAGE --cache-from` gives, of all outputs but the first `seen`; and how many outputs there are.
+    pub fn caches_from(&self, seen: usize) -> (Vec<String>, usize) {
+        let entries = self.lock();
+        let new = entries.outputs.iter().skip(seen);
+        let names = new.filter_map(|output| match &output.kind {
+            OutputKind::Image(image) => Some(image.cache_from.iter().cloned()),
+            _ => None,
+        });
+        (names.flatten().collect(), entries.outputs.len())
+    }
+
     /// What a visit is called.
     pub fn visit_of(&self, id: VisitId) -> Visit {
         self.lock().visits[id.0 as usize].clone()

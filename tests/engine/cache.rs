@@ -106,11 +106,11 @@ async fn cache_records_are_written_into_an_image() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_of_cache_records_that_is_not_there_does_no_harm() {
     let Some(site) = site().await else { return };
-    let mut request = site.request();
-    request.cache_from = vec![bld::engine::CacheSource {
+    let request = site.request();
+    request.cache_from.add(bld::engine::CacheSource {
         reference: format!("{}/library/nothing:cache", site.registry),
         insecure: false,
-    }];
+    });
     let build = bld::engine::Engine::open(&site.engine, request)
         .await
         .unwrap();

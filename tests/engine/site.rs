@@ -92,7 +92,7 @@ impl Site {
             events: Arc::clone(&self.heard) as Arc<dyn EventSink>,
             cancel: self.cancel.clone(),
             no_cache: false,
-            cache_from: Vec::new(),
+            cache_from: Arc::default(),
             secrets: Arc::new(bld::engine::NoSecrets),
             sockets: Arc::default(),
             privileged: false,

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     base::{Digest, Platform},
     engine::{
-        Build, CacheSource, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat,
+        Build, CacheSources, CacheTarget, Dockerfile, EngineError, Export, Exported, FileStat,
         FromDockerfile, Push, ResolvedImage, Solved, StepFailure, Terminal,
     },
     llb::{Definition, Edge, Foreign, Op, State, Vertex, encode::platform_pb},
@@ -59,7 +59,7 @@ pub(super) struct Site {
     pub(super) attached: Arc<Attached>,
     pub(super) progress: Arc<Progress>,
     pub(super) no_cache: bool,
-    pub(super) cache_from: Vec<CacheSource>,
+    pub(super) cache_from: Arc<CacheSources>,
     pub(super) privileged: bool,
     /// Cancelled: everything stops.
     pub(super) stop: CancellationToken,

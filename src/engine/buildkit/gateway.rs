@@ -146,7 +146,7 @@ impl Site {
             definition: Some(self.admit(definition)),
             allow_result_return: true,
             allow_result_array_ref: true,
-            cache_imports: self.cache_from.iter().map(cache::importer).collect(),
+            cache_imports: self.cache_from.all().iter().map(cache::importer).collect(),
             evaluate: run,
             ..frontend::SolveRequest::default()
         };

@@ -548,7 +548,7 @@ mod tests {
             events: Arc::new(NoEvents),
             cancel: CancellationToken::new(),
             no_cache: false,
-            cache_from: Vec::new(),
+            cache_from: Arc::default(),
             secrets: Arc::new(crate::engine::NoSecrets),
             sockets: Arc::default(),
             privileged: false,

@@ -28,7 +28,7 @@ own=/run/bld/docker
 log=$own/dockerd.log
 # What a daemon, its containers and umount leave outside of it.
 traces='/run/docker.sock /run/docker /run/containerd /run/mount /var/run/docker.sock /var/run/docker /var/run/containerd
-    /etc/docker/key.json /opt/containerd'
+    /run/xtables.lock /etc/docker/key.json /opt/containerd'
 # Directories on the way there; they go if nobody put anything else into them.
 ways='/etc/docker /opt'
 seconds=120 # until a daemon that does not answer has failed
