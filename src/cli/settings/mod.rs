@@ -195,13 +195,21 @@ fn check_remote_cache(text: &str) -> Result<(), Diagnostic> {
     if let Err(why) = ImageRef::parse(image) {
         return Err(usage(format!("`--remote-cache {text}`: {why}")));
     }
-    match parts.find(|attribute| !attribute.contains('=')) {
-        None => Ok(()),
-        Some(attribute) => Err(usage(format!(
-            "`--remote-cache {text}`: `{attribute}` is no attribute"
-        ))
-        .hint("attributes look like `compression=zstd`")),
+    for attribute in parts {
+        let wrong = |why: &str| usage(format!("`--remote-cache {text}`: {why}"));
+        match attribute.split_once('=') {
+            None => {
+                return Err(wrong(&format!("`{attribute}` is no attribute"))
+                    .hint("attributes look like `compression=zstd`"));
+            }
+            Some(("ref" | "type", _)) => {
+                return Err(wrong(&format!("`{attribute}` cannot be chosen"))
+                    .hint("the image's name stands in front of the attributes, and nothing but an image is written"));
+            }
+            Some(_) => {}
+        }
     }
+    Ok(())
 }
 
 /// What to say of options that do nothing, or that should be given in another way.
