@@ -7,6 +7,7 @@ mod commands;
 mod docs;
 mod engine;
 mod errors;
+mod exit_codes;
 mod git;
 mod harness;
 mod interactive;
