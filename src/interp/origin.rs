@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::project::build_file_in;
+use super::{host, project::build_file_in};
 use crate::git::{Checkout, Named};
 
 /// The repository of a build file, at one commit.
@@ -34,6 +34,13 @@ impl Repository {
     pub fn inside(&self, path: &Path) -> Option<PathBuf> {
         let path = fs::canonicalize(path).ok()?;
         path.starts_with(&self.checkout.dir).then_some(path)
+    }
+
+    /// Whether a path stays in it, as far as there is anything on its way: whether something is elsewhere on this machine
+    /// is none of its business.
+    pub fn holds(&self, path: &Path) -> bool {
+        let there = path.ancestors().find(|path| host::kind(path).is_some());
+        there.is_some_and(|path| self.inside(path).is_some())
     }
 
     /// The build file of a directory of it, its directory canonical.

@@ -345,8 +345,7 @@ fn host_path(exec: &Exec, text: &str) -> Result<PathBuf> {
     if text.starts_with('/') {
         return Err(error::absolute_in_repository(text));
     }
-    let below = path.starts_with(&repository.checkout.dir);
-    if !below || (host::kind(&path).is_some() && repository.inside(&path).is_none()) {
+    if !path.starts_with(&repository.checkout.dir) || !repository.holds(&path) {
         return Err(error::outside_repository(text));
     }
     Ok(path)
