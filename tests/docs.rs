@@ -39,13 +39,27 @@ fn the_list_of_options_is_up_to_date() {
         .term_width(100)
         .render_long_help()
         .to_string();
+    let mut hidden = String::new();
+    for arg in Cli::command()
+        .get_arguments()
+        .filter(|arg| arg.is_hide_set())
+    {
+        let name = arg.get_long().unwrap_or_default();
+        let help = arg.get_long_help().or_else(|| arg.get_help());
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let help = help.replace('\n', " ").replace('|', "\\|");
+        let _ = writeln!(hidden, "| `--{name}` | {help} |");
+    }
     let text = format!(
         "# Options\n\n\
          What `bld --help` prints. Every option of the build can be given in the environment, too: `BLD_` or `EARTHLY_`,\n\
          then its name in capitals with underscores (`BLD_NO_CACHE=true`); what is typed goes before it, and it before `.env`\n\
          and the config file. Options that may be given several times take commas there. Names that differ: `PLATFORMS`,\n\
          `SECRETS`, `SECRET_FILES`, `BUILD_ARGS`, `GIT_BRANCH_OVERRIDE`.\n\n\
-         ```text\n{}\n```\n",
+         ```text\n{}\n```\n\n\
+         ## Options that the help does not show\n\n\
+         They are rarely needed, or there so that command lines of Earthly work.\n\n\
+         | option | |\n|---|---|\n{hidden}",
         help.trim_end()
     );
     compare("docs/reference/options.md", &text);

@@ -157,11 +157,12 @@ pub struct BuildArgs {
     #[arg(long, help_heading = "Display")]
     pub github_annotations: bool,
 
-    /// Processor time and memory of every command
+    /// Without effect: the BuildKit of Docker tells nobody how much processor time and memory a command took;
+    /// `--progress=json` tells for how long it ran
     #[arg(long, hide = true)]
     pub exec_stats: bool,
 
-    /// Processor time and memory of every command, into a file
+    /// Without effect, as `--exec-stats`: no file is written
     #[arg(long, value_name = "FILE", hide = true)]
     pub exec_stats_summary: Option<PathBuf>,
 

@@ -216,8 +216,14 @@ fn check_remote_cache(text: &str) -> Result<(), Diagnostic> {
 fn remarks_on(args: &BuildArgs) -> Vec<Diagnostic> {
     let mut remarks: Vec<Diagnostic> = args.ignored.remark().into_iter().collect();
     if args.exec_stats || args.exec_stats_summary.is_some() {
-        let message = "there are no statistics of commands: the engine does not tell them";
-        let note = "`--progress=json` tells how long each command took";
+        let option = match args.exec_stats {
+            true => "--exec-stats",
+            false => "--exec-stats-summary",
+        };
+        let message =
+            format!("`{option}` has no effect: no numbers are shown, and no file is written");
+        let note = "the BuildKit of Docker tells nobody how much processor time and memory a command took; \
+                    `--progress=json` tells for how long it ran";
         remarks.push(Diagnostic::note("option-without-effect", message).with_note(note));
     }
     if args.git_username.is_some() || args.git_password.is_some() {
