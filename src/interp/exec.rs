@@ -248,6 +248,9 @@ impl Exec {
 
     /// The failure of a target that `BUILD` started, as soon as there is one: nothing else needs to begin then.
     pub fn failed_meanwhile(&self) -> Result<()> {
+        if !self.session.visits.any_failed() {
+            return Ok(());
+        }
         for pending in &self.pending {
             if let Some(failure) = pending.entry.failure() {
                 return Err(failure.called_from(&pending.at));

@@ -11,7 +11,10 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     future::Future,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{sync::watch, task::AbortHandle};
@@ -90,7 +93,11 @@ impl Entry {
 
 /// All visits of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Visits(Mutex<Inner>);
+pub(crate) struct Visits {
+    inner: Mutex<Inner>,
+    /// Whether any has failed: what waits for thousands need not ask each of them after every statement.
+    failed: Arc<AtomicBool>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -146,12 +153,19 @@ impl Visits {
         };
         inner.origins.insert(id, origin);
         let work = run(id);
+        let failed = Arc::clone(&self.failed);
         let task = tokio::spawn(async move {
             let outcome = work.await;
+            failed.fetch_or(outcome.is_err(), Ordering::Release);
             sender.send_replace(Some(outcome));
         });
         inner.tasks.push(task.abort_handle());
         entry
+    }
+
+    /// Whether any visit has failed.
+    pub fn any_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     /// How often the target of `key` stands on the way to `parent`, `parent` included.
@@ -209,7 +223,7 @@ impl Visits {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().expect("no holder of this lock panics")
+        self.inner.lock().expect("no holder of this lock panics")
     }
 }
 
