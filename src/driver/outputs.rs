@@ -11,7 +11,8 @@ use crate::{
     graph::{
         Ledger,
         ledger::{
-            ArtifactOutput, Chain, ImageOutput, Output, OutputKind, Reason, Settled, Verdict, Visit,
+            ArtifactOutput, ImageOutput, Output, OutputKind, OutputMode, Reason, Settled, Verdict,
+            Visit,
         },
         plan::StepId,
     },
@@ -103,17 +104,13 @@ impl Delivery {
         Ok(())
     }
 
-    /// Writes what is to be saved of a build that fails: each by itself, so that one that cannot be written does not keep
+    /// Writes what is to be saved of a build that fails, as far as it would count if it succeeded: each by itself, so that one that cannot be written does not keep
     /// the others back. What goes wrong is told; the build has an error of its own.
-    pub async fn rescue(&self, saved: Vec<Output>) {
-        for output in saved {
-            let settled = Settled {
-                output,
-                chain: Chain::default(),
-                local: Verdict::Counts,
-                push: None,
-            };
-            let OutputKind::Artifact(artifact) = &settled.output.kind else {
+    pub async fn rescue(&self, saved: Vec<Output>, mode: OutputMode) {
+        for settled in self.ledger.settle_apart(saved, mode) {
+            let (Verdict::Counts, OutputKind::Artifact(artifact)) =
+                (&settled.local, &settled.output.kind)
+            else {
                 continue;
             };
             let written = async {

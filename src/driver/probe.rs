@@ -15,7 +15,7 @@ use crate::{
     events::EventSink,
     graph::{
         Plan,
-        ledger::{Only, Output, OutputMode, Verdict, WaitId},
+        ledger::{Output, OutputMode, Verdict, WaitId},
         plan::StepId,
     },
     interp::probe::{
@@ -118,9 +118,7 @@ impl Probe for Running {
 
     async fn rescue(&self, step: StepId, saved: Vec<Output>) -> Box<Diagnostic> {
         let failure = self.attempts.failure(&self.executor, step).await;
-        if self.mode.only == Only::Everything && !self.mode.no_output {
-            self.delivery.rescue(saved).await;
-        }
+        self.delivery.rescue(saved, self.mode).await;
         self.failed(failure)
     }
 

@@ -227,12 +227,14 @@ pub struct Settled {
     pub push: Option<Verdict>,
 }
 
+/// All links, and for each visit the last one of its way.
+type Shared = Arc<(Vec<Link>, Vec<Option<usize>>)>;
+
 /// The way to a target. What all outputs share is there once: ten thousand targets in a row would else have fifty million
 /// links.
 #[derive(Debug, Clone, Default)]
 pub struct Chain {
-    /// All links, and for each visit the last one of its way.
-    shared: Arc<(Vec<Link>, Vec<Option<usize>>)>,
+    shared: Shared,
     visit: Option<VisitId>,
 }
 
@@ -363,33 +365,22 @@ impl Ledger {
         own.map(|(_, settled)| settled).collect()
     }
 
+    /// Decides outputs that are not in the ledger, because their target has failed, by the ways that are known so far.
+    pub fn settle_apart(&self, outputs: Vec<Output>, mode: OutputMode) -> Vec<Settled> {
+        let entries = self.lock().clone();
+        let ways = Ways::find(&entries);
+        let shared = ways.shared();
+        let settle = |output| ways.settle(output, &shared, mode).1;
+        outputs.into_iter().map(settle).collect()
+    }
+
     fn settle_all(&self, mode: OutputMode) -> Vec<(WaitId, Settled)> {
         let entries = self.lock().clone();
         let ways = Ways::find(&entries);
-        let last = ways.last.iter().map(|last| last.map(|last| last.link));
-        let shared = Arc::new((entries.links.clone(), last.collect()));
+        let shared = ways.shared();
         let mut settled = Vec::with_capacity(entries.outputs.len());
         for (output, block) in entries.outputs.iter().zip(&entries.output_blocks) {
-            let way = ways.best(output.owner);
-            let reached = if mode.every_visit {
-                Verdict::Counts
-            } else {
-                way.verdict()
-            };
-            let reached = match (reached, output.undecided_by) {
-                (Verdict::Counts, Some(step)) => Verdict::Undecided(step),
-                (verdict, _) => verdict,
-            };
-            let (local, push) = judge(output, &reached, way.is_root, mode);
-            let entry = Settled {
-                output: output.clone(),
-                chain: Chain {
-                    shared: Arc::clone(&shared),
-                    visit: Some(output.owner),
-                },
-                local,
-                push,
-            };
+            let (way, entry) = ways.settle(output.clone(), &shared, mode);
             settled.push((way.order, way.block.inside(*block), entry));
         }
         // One visit writes in the order in which it executes, and the sort is stable. Where a statement stands says less:
@@ -552,6 +543,37 @@ impl<'a> Ways<'a> {
             }
         }
         Self { entries, last }
+    }
+
+    fn shared(&self) -> Shared {
+        let last = self.last.iter().map(|last| last.map(|last| last.link));
+        Arc::new((self.entries.links.clone(), last.collect()))
+    }
+
+    /// What becomes of an output, and by which way its target is reached.
+    fn settle(&self, output: Output, shared: &Shared, mode: OutputMode) -> (Way, Settled) {
+        let way = self.best(output.owner);
+        let reached = if mode.every_visit {
+            Verdict::Counts
+        } else {
+            way.verdict()
+        };
+        let reached = match (reached, output.undecided_by) {
+            (Verdict::Counts, Some(step)) => Verdict::Undecided(step),
+            (verdict, _) => verdict,
+        };
+        let (local, push) = judge(&output, &reached, way.is_root, mode);
+        let chain = Chain {
+            shared: Arc::clone(shared),
+            visit: Some(output.owner),
+        };
+        let settled = Settled {
+            output,
+            chain,
+            local,
+            push,
+        };
+        (way, settled)
     }
 
     /// Where a visit stands in the walk from the root.

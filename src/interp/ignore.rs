@@ -12,6 +12,8 @@ use super::{
 pub const IGNORE_FILES: [&str; 3] = [".bldignore", ".earthlyignore", ".earthignore"];
 
 /// Docker's own.
+/// The file in which bld finds secrets. It is nobody's content: `COPY . .` would put it into a layer.
+const SECRETS: &str = ".secret";
 const DOCKER_IGNORE: &str = ".dockerignore";
 
 /// The patterns of a directory.
@@ -47,6 +49,10 @@ impl Ignore {
                 ignore.patterns.push(name.to_owned());
             }
             ignore.patterns.extend(IGNORE_FILES.map(str::to_owned));
+        }
+        // An ignore file can take it in again.
+        if host::kind(&dir.join(SECRETS)).is_some() {
+            ignore.patterns.push(SECRETS.to_owned());
         }
         match there.as_slice() {
             [] => {}

@@ -91,15 +91,16 @@ pub enum SecretName {
 }
 
 impl SecretName {
-    /// The name under which steps have it and an engine asks for it.
+    /// The name under which steps have it and an engine asks for it: no two have the same, whatever they are called.
     pub fn id(&self) -> String {
+        let plain = |text: &str| text.replace('%', "%25").replace('@', "%40");
         match self {
             Self::User {
                 name,
                 project: Some(project),
-            } => format!("{name}@{project}"),
-            Self::User { name, .. } => name.clone(),
-            Self::Aws(variable) => format!("aws:{variable}"),
+            } => format!("{}@{}", plain(name), plain(project)),
+            Self::User { name, .. } => plain(name),
+            Self::Aws(variable) => format!("@aws:{variable}"),
         }
     }
 }
@@ -219,5 +220,31 @@ pub trait Probe: Send + Sync {
     async fn end_of_wait(&self, block: WaitId) -> Result<(), Box<Diagnostic>> {
         let _ = block;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_secrets_have_one_id() {
+        let user = |name: &str, project: Option<&str>| SecretName::User {
+            name: name.to_owned(),
+            project: project.map(str::to_owned),
+        };
+        let names = [
+            SecretName::Aws("AWS_ACCESS_KEY_ID"),
+            user("aws:AWS_ACCESS_KEY_ID", None),
+            user("@aws:AWS_ACCESS_KEY_ID", None),
+            user("a@b", None),
+            user("a", Some("b")),
+            user("a%40b", None),
+            user("a@", Some("b")),
+            user("a", Some("@b")),
+        ];
+        let ids: std::collections::BTreeSet<String> = names.iter().map(SecretName::id).collect();
+        assert_eq!(ids.len(), names.len(), "{ids:?}");
+        assert_eq!(user("org/TOKEN-1.x", None).id(), "org/TOKEN-1.x");
     }
 }

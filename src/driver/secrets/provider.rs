@@ -15,6 +15,10 @@ pub(super) async fn ask(
     name: &str,
     project: Option<&str>,
 ) -> Result<Option<SecretBytes>, Box<Diagnostic>> {
+    if name.starts_with('-') {
+        let why = "the name could be taken for an option, and is not passed on";
+        return Err(failed(command, name, why, ""));
+    }
     let mut shell = Command::new("/bin/sh");
     // The shell splits the command as it is configured, and leaves the name alone.
     shell.args(["-c", &format!("{command} \"$1\""), "sh", name]);
@@ -49,4 +53,16 @@ fn failed(command: &str, name: &str, why: &str, said: &str) -> Box<Diagnostic> {
         diagnostic = diagnostic.with_note(format!("it said:\n{said}"));
     }
     Box::new(diagnostic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_looks_like_an_option_reaches_no_provider() {
+        assert!(ask("echo", "--dump", None).await.is_err());
+        let echoed = ask("echo", "a --dump", None).await.unwrap().unwrap();
+        assert_eq!(echoed.reveal(), b"a --dump\n");
+    }
 }

@@ -98,6 +98,10 @@ pub(crate) fn refused_option<'a>(command: &'a Command, allowed: &[&str]) -> Opti
     })
 }
 
+/// What is asked for anew by each statement that touches this machine. That a target of the user is `LOCALLY` does not say
+/// that the functions which it calls may be.
+pub(crate) const ON_HOST: &str = "a command on this machine (LOCALLY)";
+
 impl Exec {
     /// Runs a command on this machine, in the directory that is in force there, as a step of the current statement.
     pub async fn on_host(
@@ -131,6 +135,7 @@ impl Exec {
 
     /// Has a step done that changes this machine, and takes note that it may have changed.
     pub async fn do_on_host(&self, step: StepId) -> Result<Answer<Captured>> {
+        self.permitted(ON_HOST)?;
         // Which way a condition goes is not known, so nothing behind it may be done.
         let answer = if self.undecided_by.is_some() {
             Answer::Undecided

@@ -3,7 +3,7 @@
 //! The artifacts of a target are a file system of their own, apart from the image. What goes to the host is copied into
 //! one more, with nothing else in it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::{
     graph::{
@@ -105,17 +105,31 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let base = source.rsplit('/').next().unwrap_or_default().to_owned();
     let glob = host::is_pattern(&source);
     let dest = artifact_dest(&dst, &base, glob);
-    exec.state.artifacts = Some(collect(exec, from, &source, &dest, glob, &options));
-    if let Some(local) = local {
-        // What is renamed in the artifacts has its new name on the host, too.
-        let base = if glob {
-            base
-        } else {
-            dest.rsplit('/').next().unwrap_or_default().to_owned()
-        };
-        let saved = local_output(exec, from, &source, &dest, &base, glob, &local, &options)?;
-        save_local(exec, saved, &base);
-    }
+    let artifacts = collect(exec, from, &source, &dest, glob, &options);
+    exec.state.artifacts = Some(artifacts);
+    let Some(local) = local.filter(|local| !local.is_empty()) else {
+        return Ok(());
+    };
+    // What is renamed in the artifacts has its new name on the host, too.
+    let named = dest.rsplit('/').next().unwrap_or_default().to_owned();
+    let (saved, base) = match (glob, dest.ends_with('/')) {
+        (true, true) => {
+            let saved = local_output(exec, from, &source, &dest, &base, true, &local, &options)?;
+            (saved, base)
+        }
+        // One name for what a pattern finds: as it is there.
+        (true, false) => {
+            let saved = local_output(
+                exec, artifacts, &dest, &dest, &named, false, &local, &options,
+            )?;
+            (saved, named)
+        }
+        (false, _) => {
+            let saved = local_output(exec, from, &source, &dest, &named, false, &local, &options)?;
+            (saved, named)
+        }
+    };
+    save_local(exec, saved, &base);
     Ok(())
 }
 
@@ -145,34 +159,20 @@ fn save_local(exec: &mut Exec, saved: ArtifactOutput, base: &str) {
     exec.output(OutputKind::Artifact(saved));
 }
 
-/// Where in the artifacts something lands; with a trailing slash: into this directory.
+/// Where in the artifacts something lands. With a trailing slash it lands there under its own name: everything that a
+/// pattern finds, unless it is given a name. Then several files replace each other, and several directories nest.
 pub(crate) fn artifact_dest(dst: &str, base: &str, glob: bool) -> String {
     let into = matches!(dst, "" | ".") || dst.ends_with('/');
-    if glob {
-        let dir = if into {
-            absolute("/", dst)
-        } else {
-            // Matches keep their base names, so only the directory part counts.
-            match dst.rsplit_once('/') {
-                Some((dir, _)) => absolute("/", dir),
-                None => "/".to_owned(),
-            }
-        };
-        return if dir.ends_with('/') {
-            dir
-        } else {
-            format!("{dir}/")
-        };
-    }
-    let dest = if into {
-        absolute("/", &format!("{dst}/{base}"))
-    } else {
-        absolute("/", dst)
+    let dest = match (into, glob) {
+        (true, true) => absolute("/", dst),
+        (true, false) => absolute("/", &format!("{dst}/{base}")),
+        (false, _) => absolute("/", dst),
     };
-    if dest == "/" {
-        format!("/{base}")
-    } else {
-        dest
+    match (dest.as_str(), glob) {
+        ("/", true) => dest,
+        ("/", false) => format!("/{base}"),
+        (_, true) if into => format!("{}/", dest.trim_end_matches('/')),
+        _ => dest,
     }
 }
 
@@ -229,6 +229,9 @@ pub(super) fn place_of(
     }
     let within = exec.home.host_dir(exec.session.project.cwd());
     let (full, slash) = local_place(within, written);
+    if !exec.frame().permitted {
+        check_unpermitted(within, &full, written)?;
+    }
     check_within(exec, within, &full, slash, written, force)?;
     Ok((full, slash))
 }
@@ -311,9 +314,26 @@ pub(super) fn local_output(
         dest_written: written.to_owned(),
         within: within.display().to_string(),
         glob,
-        force: options.force,
+        // What is permitted by name could still lead out through a symbolic link.
+        force: options.force && exec.frame().permitted,
         if_exists: options.if_exists,
     })
+}
+
+/// Code of a repository writes below the directory where bld was called, whatever it says of `--force`, and not into the
+/// files of git: a hook is a program.
+fn check_unpermitted(within: &Path, full: &Path, written: &str) -> Result<()> {
+    let Ok(below) = full.strip_prefix(within) else {
+        return Err(error::not_permitted(&format!(
+            "saving to `{written}`, outside of `{}`,",
+            within.display()
+        )));
+    };
+    let of_git = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
+    if below.components().any(of_git) {
+        return Err(error::not_permitted(&format!("saving to `{written}`")));
+    }
+    Ok(())
 }
 
 /// Only below the directory of the build file, unless it is forced; and never over a directory that the build stands in.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    locally::refuse_options,
+    locally::{ON_HOST, refuse_options},
     save_artifact::{Options, Words, artifact_dest, collect},
 };
 use crate::{
@@ -43,6 +43,7 @@ pub(super) async fn run(
         keep_owner: false,
         ..options
     };
+    exec.permitted(ON_HOST)?;
     exec.fs("SAVE ARTIFACT")?;
     let written = exec.expand_text(words.src, How::default()).await?;
     let dst = match words.dst {
@@ -80,7 +81,7 @@ pub(super) async fn run(
         };
         let from = exec.push_named(StepOp::Context(context), "context".to_owned());
         let source = format!("/{}", found.name);
-        let dest = if glob && !unknown {
+        let dest = if glob && !unknown && dest.ends_with('/') {
             format!("{dest}{}", found.saved_as)
         } else {
             dest.clone()

@@ -27,6 +27,8 @@ use crate::{
 /// The `RUN` that the body comes to.
 pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let docker = exec.docker.clone().expect("called inside of a WITH DOCKER");
+    // The opener may stand in code that may do more than the function which holds this command.
+    exec.permitted("the RUN of a WITH DOCKER")?;
     exec.docker_runs += 1;
     if exec.docker_runs > 1 {
         return Err(error::docker_second_run());
@@ -58,6 +60,7 @@ pub(crate) async fn statement(exec: &mut Exec, statement: &Nested) -> Result<()>
     }
     exec.fs("WITH DOCKER")?;
     if exec.state.locally.is_some() {
+        exec.permitted("WITH DOCKER")?;
         host::remark_on(exec, &statement.opener);
     } else {
         exec.require_privileges("WITH DOCKER").await?;
