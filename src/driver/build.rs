@@ -359,6 +359,10 @@ pub(super) async fn interpret(
         args: request.args.clone(),
         // `--image` and `--artifact` output nothing else, so that `RUN --push` does not run for them.
         push: request.push && matches!(request.goal, Goal::Target(_)),
+        images: match request.goal {
+            Goal::Artifact { .. } => false,
+            Goal::Target(_) | Goal::Image(_) => request.push || !request.no_output,
+        },
         native,
         allow_privileged: request.allow_privileged,
         ci: request.ci,

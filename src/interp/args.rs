@@ -4,7 +4,7 @@
 use super::{
     error::{self, Result},
     exec::Exec,
-    expand::VALUE,
+    expand::REFERENCE,
     scope::Vars,
     value::Value,
 };
@@ -42,7 +42,7 @@ impl Exec {
         let mut args = Vec::new();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let parts = self.expand_parts(word, VALUE).await?;
+            let parts = self.expand_parts(word, REFERENCE).await?;
             let place = self.place(word);
             let (first, rest) = match parts.split_first() {
                 Some((Value::Known(first), rest)) => (first.as_str(), rest),
@@ -55,14 +55,15 @@ impl Exec {
             let (key, value) = match split_key(trimmed) {
                 Some((key, value)) => {
                     let value = std::iter::once(Value::from(value)).chain(rest.iter().cloned());
-                    (key, Value::join(value))
+                    let value = self.value_of(Value::join(value)).await;
+                    (key, value.map_err(|e| e.at(&place))?)
                 }
                 None => {
                     let key = trimmed.to_owned();
                     let Some(next) = words.next() else {
                         return Err(error::arg_without_value(&key).at(&place));
                     };
-                    (key, self.expand(next, VALUE).await?)
+                    (key, self.expand_value(next).await?)
                 }
             };
             if key.is_empty() {
@@ -77,36 +78,20 @@ impl Exec {
     /// `--build-arg K=V`, `--build-arg K`.
     async fn old_arg(&mut self, word: &Word) -> Result<Option<BuildArg>> {
         let place = self.place(word);
-        // The rule of 0.6 looks at the value alone, so key and value part before expansion where that is possible.
-        let plain = word
-            .text
-            .split_once('=')
-            .filter(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-        let (key, value) = if let Some((key, value)) = plain {
-            let value = Word {
-                text: value.to_owned(),
-                span: word.span,
-            };
-            (key.to_owned(), self.expand(&value, VALUE).await?)
-        } else {
-            let parts = self.expand_parts(word, VALUE).await?;
-            let (first, rest) = match parts.split_first() {
-                Some((Value::Known(first), rest)) => (first.clone(), rest),
-                _ => return Ok(None),
-            };
-            match split_key(&first) {
-                Some((key, value)) => {
-                    let value = std::iter::once(Value::from(value)).chain(rest.iter().cloned());
-                    (key, Value::join(value))
-                }
-                None => {
-                    let value = self
-                        .lookup(&first)
-                        .ok_or_else(|| error::nothing_to_infer(&first).at(&place))?;
-                    return Ok(Some(BuildArg { key: first, value }));
-                }
-            }
+        let parts = self.expand_parts(word, REFERENCE).await?;
+        let (first, rest) = match parts.split_first() {
+            Some((Value::Known(first), rest)) => (first.clone(), rest),
+            _ => return Ok(None),
         };
+        let Some((key, value)) = split_key(&first) else {
+            let value = self
+                .lookup(&first)
+                .ok_or_else(|| error::nothing_to_infer(&first).at(&place))?;
+            return Ok(Some(BuildArg { key: first, value }));
+        };
+        let value = std::iter::once(Value::from(value)).chain(rest.iter().cloned());
+        let value = self.value_of(Value::join(value)).await;
+        let value = value.map_err(|e| e.at(&place))?;
         self.check_key(&key).map_err(|e| e.at(&place))?;
         Ok(Some(BuildArg { key, value }))
     }
@@ -126,14 +111,14 @@ impl Exec {
         let mut args = Vec::new();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let value = self.expand_stable(word, VALUE)?;
+            let value = self.expand_stable(word, REFERENCE)?;
             let trimmed = value.known()?.strip_prefix('-')?;
             let trimmed = trimmed.strip_prefix('-').unwrap_or(trimmed);
             let (key, value) = match split_key(trimmed) {
                 Some((key, value)) => (key, Value::from(value)),
                 None => (
                     trimmed.to_owned(),
-                    self.expand_stable(words.next()?, VALUE)?,
+                    self.expand_stable(words.next()?, REFERENCE)?,
                 ),
             };
             self.check_key(&key).ok()?;

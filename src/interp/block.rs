@@ -1,5 +1,11 @@
 //! Statements in a row: dispatch, `IF`, and the look-ahead for `BUILD` (language specification, 4.6, 4.11).
 
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -19,8 +25,33 @@ use crate::{
     },
 };
 
-/// How deep blocks and calls of functions may stand inside each other: as deep as the stack of a thread safely holds.
-const MAX_NESTING: usize = 100;
+/// How deep blocks and calls of functions may stand inside each other: a function may call itself a thousand times from
+/// inside of an `IF`.
+const MAX_NESTING: usize = 2_000;
+
+/// A future that gives itself more stack where little is left: blocks stand inside of blocks, and whoever polls or drops
+/// the outermost one does so with them all.
+struct Deep<'a, T>(Option<BoxFuture<'a, T>>);
+
+/// What one block needs until the next one looks, without optimization, and what is taken at once; in bytes.
+const LITTLE_STACK: usize = 256 << 10;
+const MORE_STACK: usize = 4 << 20;
+
+impl<T> Future for Deep<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let work = self.0.as_mut().expect("there until it is dropped");
+        stacker::maybe_grow(LITTLE_STACK, MORE_STACK, || work.as_mut().poll(context))
+    }
+}
+
+impl<T> Drop for Deep<'_, T> {
+    fn drop(&mut self) {
+        let work = self.0.take();
+        stacker::maybe_grow(LITTLE_STACK, MORE_STACK, || drop(work));
+    }
+}
 
 /// What became of a condition.
 enum Condition {
@@ -33,7 +64,7 @@ enum Condition {
 impl Exec {
     /// Executes statements in order.
     pub fn block<'a>(&'a mut self, block: &'a Block) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
+        let work = Box::pin(async move {
             if self.depth == MAX_NESTING {
                 let name = self.frame().name.clone();
                 return Err(error::nested_too_deep(
@@ -61,7 +92,8 @@ impl Exec {
             }
             self.depth -= 1;
             Ok(())
-        })
+        });
+        Box::pin(Deep(Some(work)))
     }
 
     /// Executes one statement; an error without a place gets the statement's.
@@ -174,8 +206,17 @@ impl Exec {
             return Ok(());
         }
         let push = command.keyword == Keyword::Run && command.may_be_on("push");
-        let save = matches!(command.keyword, Keyword::SaveArtifact | Keyword::SaveImage);
-        if push || save {
+        // A function is asked command by command.
+        let others = matches!(
+            command.keyword,
+            Keyword::SaveArtifact
+                | Keyword::SaveImage
+                | Keyword::Do
+                | Keyword::Import
+                | Keyword::Host
+                | Keyword::Cache
+        );
+        if push || others {
             Ok(())
         } else {
             Err(error::after_push())

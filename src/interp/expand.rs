@@ -29,21 +29,13 @@ use crate::{
 pub(crate) struct How {
     /// `\+` stays: the result is read as a reference.
     pub reference: bool,
-    /// The word is the whole value of an argument; before `shell-out-anywhere` only there `$(…)` runs.
-    pub whole_value: bool,
 }
 
-/// A word that is read as a reference.
-pub(crate) const REFERENCE: How = How {
-    reference: true,
-    whole_value: false,
-};
+/// A word that is read as a reference, now or, as the value of a variable, later.
+pub(crate) const REFERENCE: How = How { reference: true };
 
-/// The value of a variable or of a build argument.
-pub(crate) const VALUE: How = How {
-    reference: true,
-    whole_value: true,
-};
+/// How a shell-out begins.
+const SHELL_OUT: &str = "$(";
 
 impl Exec {
     /// The value of a word.
@@ -78,7 +70,9 @@ impl Exec {
     /// nothing of the environment.
     pub fn expand_stable(&self, word: &Word, how: How) -> Option<Value> {
         let pieces = self.pieces(word, how).ok()?;
-        self.stable(&pieces)
+        let value = self.stable(&pieces)?;
+        let may_run = !self.has(Feature::ShellOutAnywhere) && value.text().contains(SHELL_OUT);
+        (!may_run).then_some(value)
     }
 
     fn stable(&self, pieces: &[Piece]) -> Option<Value> {
@@ -104,10 +98,10 @@ impl Exec {
         let anywhere = self.has(Feature::ShellOutAnywhere);
         let options = WordOptions {
             keep_escaped_plus: how.reference,
-            shell_outs: match (anywhere, how.whole_value) {
-                (true, _) => ShellOuts::Anywhere,
-                (false, true) => ShellOuts::WholeValue,
-                (false, false) => ShellOuts::Never,
+            shell_outs: if anywhere {
+                ShellOuts::Anywhere
+            } else {
+                ShellOuts::Never
             },
             lenient: !anywhere,
             patterns: self.has(Feature::Extended),
@@ -125,8 +119,31 @@ impl Exec {
 
     /// Whether something has to run to know what a word means.
     pub fn has_shell_out(&self, word: &Word) -> Result<bool> {
-        let pieces = self.pieces(word, VALUE)?;
+        if !self.has(Feature::ShellOutAnywhere) {
+            return Ok(word.text.contains(SHELL_OUT));
+        }
+        let pieces = self.pieces(word, REFERENCE)?;
         Ok(pieces.iter().any(|p| matches!(p, Piece::ShellOut(_))))
+    }
+
+    /// The value of a variable or of a build argument, from what its word expanded to. Before `shell-out-anywhere` only here
+    /// something runs: if the value begins with `$(`, whatever quotes and variables made it so. The whole of it is then one
+    /// shell-out that runs `echo` with it, so that a failure inside goes unnoticed.
+    pub async fn value_of(&mut self, expanded: Value) -> Result<Value> {
+        match expanded.known() {
+            Some(text) if text.starts_with(SHELL_OUT) && !self.has(Feature::ShellOutAnywhere) => {
+                let text = format!("echo {text}");
+                self.shell_out(&text).await
+            }
+            _ => Ok(expanded),
+        }
+    }
+
+    /// The value of a variable or of a build argument.
+    pub async fn expand_value(&mut self, word: &Word) -> Result<Value> {
+        let expanded = self.expand(word, REFERENCE).await?;
+        let value = self.value_of(expanded).await;
+        value.map_err(|failure| failure.at(&self.place(word)))
     }
 
     /// Where a word stands.

@@ -57,6 +57,8 @@ pub struct Request {
     pub args: Vec<(String, String)>,
     /// `--push`.
     pub push: bool,
+    /// Whether images are output, so that their names have to be good ones.
+    pub images: bool,
     /// `--allow-privileged`.
     pub allow_privileged: bool,
     /// `--ci`, for the builtin argument.
@@ -94,6 +96,7 @@ impl Request {
             file: None,
             args: Vec::new(),
             push: false,
+            images: true,
             allow_privileged: false,
             ci: false,
             strict: false,

@@ -99,9 +99,9 @@ impl Frame {
     pub fn existing<'a>(&'a self, env: &'a Env, name: &str) -> Option<&'a Value> {
         self.lets
             .get(name)
-            .or_else(|| self.overriding.get(name))
             .or_else(|| self.args.get(name))
             .or_else(|| env.get(name))
+            .or_else(|| self.overriding.get(name))
             .or_else(|| self.globals.get(name))
     }
 

@@ -78,9 +78,6 @@ pub enum ShellOuts {
     /// Everywhere outside single quotes.
     #[default]
     Anywhere,
-    /// The rule of 0.6: only a value that begins with `$(`; the whole value is then one shell-out that runs `echo`
-    /// with it, so that a failure inside goes unnoticed. Elsewhere `$(` is text.
-    WholeValue,
     /// Nowhere: `$(` is text.
     Never,
 }
@@ -117,9 +114,6 @@ pub fn parse(text: &str, options: WordOptions) -> Result<Vec<Piece>, WordError> 
         } else {
             vec![Piece::Literal(text.to_owned())]
         });
-    }
-    if options.shell_outs == ShellOuts::WholeValue && text.starts_with("$(") {
-        return Ok(vec![Piece::ShellOut(format!("echo {text}"))]);
     }
     match parse_strict(text, options) {
         Err(_) if options.lenient => Ok(vec![Piece::Literal(text.to_owned())]),
@@ -462,8 +456,6 @@ mod tests {
             shell_outs,
             ..WordOptions::default()
         };
-        let old = parse("$(echo $X)b", with(ShellOuts::WholeValue));
-        assert_eq!(old, Ok(vec![Piece::ShellOut("echo $(echo $X)b".into())]));
         let never = parse("a$(echo $X)", with(ShellOuts::Never)).expect("is read");
         insta::assert_snapshot!(format!("{never:?}"), @r#"[Literal("a$(echo "), Variable { name: "X", modifier: None }, Literal(")")]"#);
     }

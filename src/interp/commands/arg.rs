@@ -5,7 +5,6 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::VALUE,
         value::Value,
     },
     syntax::{
@@ -99,7 +98,7 @@ async fn builtin_or_default(exec: &mut Exec, name: &str, default: Option<&Word>)
 
 async fn default_value(exec: &mut Exec, default: Option<&Word>) -> Result<Value> {
     match default {
-        Some(word) => exec.expand(word, VALUE).await,
+        Some(word) => exec.expand_value(word).await,
         None => Ok(Value::from("")),
     }
 }

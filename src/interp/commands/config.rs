@@ -11,7 +11,7 @@ use crate::{
         expand::How,
         value::Value,
     },
-    syntax::ast::{Command, Keyword},
+    syntax::ast::{Command, Keyword, Word},
 };
 
 /// Prefixes of labels that are bld's own.
@@ -127,9 +127,6 @@ async fn vector(exec: &mut Exec, command: &Command) -> Result<Vec<String>> {
     if let Some(words) = &command.exec {
         return Ok(words.clone());
     }
-    if command.args.is_empty() {
-        return Err(error::arguments(command.keyword, "<command>"));
-    }
     let mut words = Vec::new();
     for word in &command.args {
         words.push(exec.expand_text(word, How::default()).await?);
@@ -170,7 +167,16 @@ fn ports(text: &str) -> Option<Vec<String>> {
 async fn volume(exec: &mut Exec, command: &Command) -> Result<()> {
     let mut paths = Vec::new();
     match &command.exec {
-        Some(words) => paths.extend(words.clone()),
+        // Unlike those of CMD, the words are expanded in this form, too.
+        Some(words) => {
+            for text in words {
+                let word = Word {
+                    text: text.clone(),
+                    span: command.span,
+                };
+                paths.push(exec.expand_text(&word, How::default()).await?);
+            }
+        }
         None => {
             for word in &command.args {
                 paths.push(exec.expand_text(word, How::default()).await?);

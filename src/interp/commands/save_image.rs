@@ -27,7 +27,11 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
     let mut names = Vec::new();
     for word in &command.args {
         let name = exec.expand_text(word, How::default()).await?;
-        if !name.contains(UNDECIDED) {
+        // What is not output may be called anything: a variable that only a release sets.
+        if name.is_empty() {
+            continue;
+        }
+        if exec.chain && exec.session.request.images && !name.contains(UNDECIDED) {
             let place = exec.place(word);
             ImageRef::parse(&name).map_err(|why| error::bad_image(&name, &why).at(&place))?;
         }
@@ -39,7 +43,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
             cache_from.push(exec.expand_text(word, How::default()).await?);
         }
     }
-    if names.is_empty() && command.flags.is_empty() {
+    if command.args.is_empty() && command.flags.is_empty() {
         exec.warn(Diagnostic::note(
             "save-image-nothing",
             "SAVE IMAGE without a name does nothing and can be removed",

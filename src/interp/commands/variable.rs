@@ -5,7 +5,6 @@ use crate::{
     interp::{
         error::{self, Result},
         exec::Exec,
-        expand::VALUE,
     },
     syntax::{
         ast::{Command, Word},
@@ -35,7 +34,7 @@ pub(crate) async fn run_let(exec: &mut Exec, command: &Command) -> Result<()> {
     if is_reserved(name, exec.frame().file.reserves_bld_names()) {
         return Err(error::let_builtin(name));
     }
-    let value = exec.expand(word, VALUE).await?;
+    let value = exec.expand_value(word).await?;
     let declared = exec.frame().lets.get(name);
     if declared.is_some_and(|v| v.known().is_some()) {
         let hint = if exec.in_loop() {
@@ -61,7 +60,7 @@ pub(crate) async fn run_set(exec: &mut Exec, command: &Command) -> Result<()> {
             }
         });
     }
-    let value = exec.expand(word, VALUE).await?;
+    let value = exec.expand_value(word).await?;
     exec.frame_mut().lets.insert(name.to_owned(), value);
     Ok(())
 }

@@ -258,7 +258,7 @@ async fn artifacts_go_where_the_rules_of_paths_send_them() {
     SAVE ARTIFACT f .: /w/f→/f
     SAVE ARTIFACT f /a/b: /w/f→/a/b
     SAVE ARTIFACT d/*.txt: /w/d/*.txt→/
-    SAVE ARTIFACT d/*.txt e: /w/d/*.txt→/
+    SAVE ARTIFACT d/*.txt e: /w/d/*.txt→/e
     SAVE ARTIFACT d/*.txt e/: /w/d/*.txt→/e/
     SAVE ARTIFACT .: /w→/w
     SAVE ARTIFACT ./: /w→/w
