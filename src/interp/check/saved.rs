@@ -48,7 +48,7 @@ fn path(src: &str, dst: &str) -> Option<String> {
     }
     let glob = host::is_pattern(&src);
     let mut dest = artifact_dest(&dst.replace("\\+", "+"), base, glob);
-    if glob {
+    if dest.ends_with('/') {
         dest.push_str(base);
     }
     Some(dest)
@@ -92,6 +92,7 @@ mod tests {
             ("b", "x/y", "/x/*", true),
             ("b", "x/y", "/x/z", false),
             ("b", "x/", "/x/b", true),
+            ("a/*.jar", "app.jar", "/app.jar", true),
             ("a/*.txt", "out/", "/out/n.txt", true),
             ("a/*.txt", "out/", "/out/n.log", false),
             ("a/*.txt", "out/", "/out/*.log", true),
