@@ -248,3 +248,61 @@ fn unknown_stage(unknown: &UnknownStage) -> Diagnostic {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llb::{
+        Edge, Exec, Splice,
+        exec::{Network, Security},
+        image,
+        tests_support::label,
+    };
+
+    /// What a front end would answer for a command on an image, read back.
+    fn answered(change: impl Fn(Exec) -> Exec, known: Option<&Definition>) -> State {
+        let platform = "linux/amd64".parse().unwrap();
+        let base: Edge = image("docker.io/library/busybox:1.36", &platform, label("FROM"));
+        let run = change(Exec::new(&Some(base), ["make"]));
+        let run = run.build(&platform, label("RUN make")).root();
+        let splice = Splice {
+            known: known.map_or(&[], Definition::vertices),
+            label: &|_, _| {
+                let source = Arc::new(SourceFile::new("Dockerfile", "FROM a\nRUN make\n"));
+                let at = Location::new(&source, Span::new(7, 10));
+                Arc::new(Label {
+                    at: Some(at),
+                    ..(*label("RUN make")).clone()
+                })
+            },
+            fresh: None,
+        };
+        let message = Definition::of(&run).to_pb(|_| false);
+        splice.state(&message).unwrap()
+    }
+
+    #[test]
+    fn a_command_with_all_privileges_is_told_with_its_place() {
+        let asked = |state: &State, before: Option<&Definition>| {
+            privileged(state, before, &label("FROM DOCKERFILE"))
+        };
+        assert_eq!(asked(&None, None).unwrap(), None);
+        assert_eq!(asked(&answered(|run| run, None), None).unwrap(), None);
+        let insecure = |run: Exec| run.security(Security::Insecure);
+        let state = answered(insecure, None);
+        let at = asked(&state, None).unwrap().expect("a place");
+        assert_eq!(at.to_string(), "Dockerfile:2:1");
+        // The context's commands were asked for when they were interpreted.
+        let context = Definition::of(&state.unwrap());
+        let state = answered(insecure, Some(&context));
+        assert_eq!(asked(&state, Some(&context)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_command_in_the_network_of_the_engines_machine_is_refused() {
+        let state = answered(|run| run.network(Network::Host), None);
+        let problem = privileged(&state, None, &label("FROM DOCKERFILE")).unwrap_err();
+        assert!(problem.message.contains("--network=host"));
+        assert_eq!(problem.at.unwrap().to_string(), "Dockerfile:2:1");
+    }
+}

@@ -147,3 +147,17 @@ fn a_repository_names_no_directory_of_this_machine_as_the_server_of_its_large_fi
         .expect("grep starts");
     assert!(found.stdout.is_empty(), "{found:?}");
 }
+
+#[test]
+fn large_files_come_with_the_login_that_is_configured_and_not_with_that_of_netrc() {
+    let name = "large_files_come_with_the_login_that_is_configured_and_not_with_that_of_netrc";
+    if !has_lfs() {
+        return skip_program(name, "`git-lfs` (the package of this name)");
+    }
+    let server = served().with_login("ann:s3cret");
+    let config = format!("{}    user: ann\n    password: s3cret\n", server.config());
+    let netrc = "machine 127.0.0.1 login ann password old\n";
+    let bld = project(&config, "").file("../home/.netrc", netrc);
+    bld.ok(&["--git-lfs-pull-include=in/*", "plan", "git.test/o/r+t"]);
+    assert_eq!(kept(&bld)[0], SMALL);
+}
