@@ -445,6 +445,7 @@ fn asked_artifact(
         if_exists: false,
         follow: true,
         unpack: false,
+        exclude: Vec::new(),
     };
     let copy = CopyFiles {
         on,

@@ -321,6 +321,9 @@ fn item(item: &CopyItem, n: &Numbers) -> String {
             text.push_str(word);
         }
     }
+    for pattern in &item.exclude {
+        let _ = write!(text, " without {pattern}");
+    }
     text
 }
 

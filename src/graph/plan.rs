@@ -413,6 +413,8 @@ pub struct CopyItem {
     pub follow: bool,
     /// A source that is an archive is unpacked.
     pub unpack: bool,
+    /// What of it is left out: patterns of names, relative to a directory that is copied. Never `**`, nor an exception.
+    pub exclude: Vec<String>,
 }
 
 /// The steps of one build. Shared by everything that interprets it; only grows.

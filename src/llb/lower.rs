@@ -13,7 +13,7 @@ use super::{
     CopyFile, Edge, Exec, FileOp, HttpSource, Local, MakeDir, MakeFile, Mount, MountKind, Nonce,
     Owner, Principal, State,
     exec::{self, Access, CacheSharing, SecretEnv, Security},
-    image_with, secrets,
+    image_with, secrets, select,
     source::ResolveMode,
     terminal,
 };
@@ -285,7 +285,7 @@ impl Lowering {
             });
         }
         for place in &run.mounts {
-            exec = exec.mount(mount(place, state_of));
+            exec = exec.mount(mount(place, state_of, native));
         }
         for place in at_terminal
             .iter()
@@ -346,7 +346,10 @@ impl Lowering {
 }
 
 /// A mount of the plan as one of the engine's.
-fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
+///
+/// What an old daemon mounts read-only can be written to, and then is in its cache for everybody. Unless read-only mounts are
+/// `guarded`, the command gets a writable layer on top instead, which is looked up by content just the same.
+fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State, guarded: bool) -> Mount {
     let access = |id: &String, access: &plan::Access, optional: bool| Access {
         id: id.clone(),
         uid: access.uid,
@@ -403,7 +406,7 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
             Mount::new(&mount.target, &state_of(from), kind)
         }
         plan::MountKind::Files { from, source } => {
-            let kind = if read_only {
+            let kind = if read_only && guarded {
                 MountKind::ReadOnly
             } else {
                 MountKind::Writable { keep: false }
@@ -422,19 +425,23 @@ fn mount(mount: &plan::Mount, state_of: &dyn Fn(&StepId) -> State) -> Mount {
 /// special character is there: so what may be missing begins with a special character, `/[s]ub/file`.
 fn source(item: &CopyItem) -> String {
     let path = item.source.trim_start_matches('/');
-    let Some(first) = path.chars().next().filter(|_| item.if_exists) else {
+    if !item.if_exists || path.is_empty() {
         return item.source.clone();
-    };
-    let rest = &path[first.len_utf8()..];
-    let rest = if item.wildcard {
-        rest.to_owned()
+    }
+    if item.wildcard {
+        format!("/{}", may_be_missing(path))
     } else {
-        escape(rest)
-    };
-    match first {
-        '*' | '?' | '[' | '\\' if item.wildcard => item.source.clone(),
-        '*' | '?' | '[' | '\\' | ']' | '^' | '-' => format!("/\\{first}{rest}"),
-        first => format!("/[{first}]{rest}"),
+        format!("/{}", may_be_missing(&escape(path)))
+    }
+}
+
+/// The same pattern with a special character at its start, so that it may match nothing at all.
+pub(super) fn may_be_missing(pattern: &str) -> String {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None | Some('*' | '?' | '[' | '\\') => pattern.to_owned(),
+        Some(c @ (']' | '^' | '-')) => format!("\\{c}{}", rest.as_str()),
+        Some(c) => format!("[{c}]{}", rest.as_str()),
     }
 }
 
@@ -574,7 +581,7 @@ fn copy_files(
             };
             file = file.mkdir(parent, spec);
         }
-        let spec = CopyFile {
+        let mut spec = CopyFile {
             owner: owner.clone(),
             mode: copy.mode,
             follow: item.follow,
@@ -587,7 +594,15 @@ fn copy_files(
             include: Vec::new(),
             exclude: Vec::new(),
         };
-        file = file.copy(&state_of(&item.from), &source(item), &item.dest, spec);
+        let (mut from, mut source) = (state_of(&item.from), source(item));
+        if !item.exclude.is_empty() {
+            (from, source) = select::without(&from, &source, item, &label);
+            spec.wildcard = true;
+            spec.allow_missing = true;
+            spec.follow = false;
+            spec.contents |= item.source == "/";
+        }
+        file = file.copy(&from, &source, &item.dest, spec);
     }
     if file.is_empty() {
         on.clone()

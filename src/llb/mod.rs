@@ -43,6 +43,7 @@ mod golden;
 pub mod lower;
 pub mod merge;
 pub mod secrets;
+mod select;
 pub mod source;
 pub mod terminal;
 pub mod vertex;

@@ -30,7 +30,9 @@ pub(super) fn command_line(command: &[String]) -> Vec<String> {
 
 /// The program and the socket.
 pub(super) fn mounts(program: &Path, nonce: &Nonce) -> [Mount; 2] {
-    let mut file = Mount::read_only(PROGRAM, &own_program(program, nonce));
+    // An old daemon does not keep what is read-only from being written to, for good.
+    let lost = MountKind::Writable { keep: false };
+    let mut file = Mount::new(PROGRAM, &own_program(program, nonce), lost);
     PROGRAM.clone_into(&mut file.selector);
     let call = Access {
         id: socket(nonce),

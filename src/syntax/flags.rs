@@ -167,10 +167,7 @@ const ADD: &[FlagRow] = &[
     value("chmod"),
     value("checksum"),
     switch("keep-ts"),
-    refused(
-        value("keep-git-dir"),
-        "use `GIT CLONE`, which keeps the directory `.git`",
-    ),
+    switch("keep-git-dir"),
     refused(switch("link"), "it is not needed: delete it"),
 ];
 

@@ -66,3 +66,37 @@ fn a_clone_keeps_its_repository_and_has_the_times_and_the_owner_of_a_copy() {
         again.stderr
     );
 }
+
+#[test]
+fn add_brings_the_files_of_a_commit_or_a_directory_of_them() {
+    let Some(services) = services("ADD of a repository") else {
+        return;
+    };
+    let server = GitServer::start();
+    let repository = server.repository("o/r").file("sub/f", "text\n");
+    std::os::unix::fs::symlink("/etc", repository.tree().join("out")).expect("a link");
+    repository.commit("one");
+    repository.git(&["tag", "-a", "v1", "-m", "v1"]);
+    repository.push();
+    let buildfile = format!(
+        "VERSION --extended 0.8\nFROM busybox:1.36\nWORKDIR /w\nt:\n    \
+         ADD {url}#v1 all\n    ADD --chown=12:34 {url}#:sub part/\n    ADD --keep-git-dir {url} with\n    \
+         RUN (ls -A all part with && cat part/f && stat -c '%u:%g' part/f) > out\n    \
+         SAVE ARTIFACT out AS LOCAL out.txt\nmissing:\n    ADD {url}#v1:none /x\nlink:\n    ADD {url}#:out /x\n\
+         above:\n    ADD {url}#:../.. /x\n    RUN ls /x > out\n    SAVE ARTIFACT out AS LOCAL above.txt\n",
+        url = format_args!("{}/o/r.git", server.url())
+    );
+    let config = std::fs::read_to_string(&services.config).expect("a config file");
+    let bld = project(&config, &buildfile).env("BLD_ENGINE", &services.docker);
+    bld.ok(&["+t"]);
+    assert_eq!(
+        bld.read("out.txt"),
+        "all:\nout\nsub\n\npart:\nf\n\nwith:\n.git\nout\nsub\ntext\n12:34\n"
+    );
+    bld.fails(1, &["+missing"])
+        .says("there is no directory `none` in http");
+    // A link that leads out of the repository is none of its directories.
+    bld.fails(1, &["+link"]).says("there is no directory `out`");
+    bld.ok(&["+above"]);
+    assert_eq!(bld.read("above.txt"), "out\nsub\n");
+}

@@ -19,6 +19,9 @@ pub struct WantedImage {
     /// Labels that it must have.
     #[serde(default)]
     labels: BTreeMap<String, String>,
+    stop_signal: Option<String>,
+    /// What reads commands in shell form.
+    shell: Option<Vec<String>>,
     user: Option<String>,
     workdir: Option<String>,
     cmd: Option<Vec<String>>,
@@ -83,6 +86,12 @@ impl WantedImage {
             &one(&self.workdir),
             vec![config.working_dir.unwrap_or_default()],
         )?;
+        same(
+            "stop signal",
+            &one(&self.stop_signal),
+            vec![config.stop_signal.unwrap_or_default()],
+        )?;
+        same("shell", &self.shell, config.shell.unwrap_or_default())?;
         same("cmd", &self.cmd, config.cmd.unwrap_or_default())?;
         same(
             "entrypoint",

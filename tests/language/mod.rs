@@ -79,6 +79,7 @@ topics! {
     dockerfile
     errors
     expansion
+    extended
     files
     functions
     images

@@ -255,7 +255,8 @@ impl Check {
 
     /// What can be said of a statement by itself.
     fn statement(&mut self, here: &Here<'_>, command: &Command, mode: Mode) {
-        if let Some(failure) = statements::problem(here.file, command, mode) {
+        let extended = features_of(here.file, &self.overrides).has(Feature::Extended);
+        if let Some(failure) = statements::problem(here.file, command, mode, extended) {
             self.found.extend(failure.into_diagnostics());
             return;
         }

@@ -89,6 +89,23 @@ impl Check {
             }
             _ => {}
         }
+        for flag in command.flags_named("mount") {
+            if let Some(word) = &flag.value {
+                self.mount(here, command, word);
+            }
+        }
+    }
+
+    /// `from=` of a mount; what is no reference is an image.
+    fn mount(&mut self, here: &Here<'_>, command: &Command, word: &Word) {
+        let from = word.text.split(',').find_map(|p| p.strip_prefix("from="));
+        if let Some(text) = from.filter(|text| text.contains('+')) {
+            let inner = Word {
+                text: text.to_owned(),
+                span: word.span,
+            };
+            self.artifact(here, command, &inner);
+        }
     }
 
     /// What is no reference to a target is an image of `FROM`, or has been reported.

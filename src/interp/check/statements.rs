@@ -15,10 +15,15 @@ use crate::{
 };
 
 /// What is wrong with a command, on this machine or in an image.
-pub(super) fn problem(file: &Arc<BuildFile>, command: &Command, mode: Mode) -> Option<Failure> {
+pub(super) fn problem(
+    file: &Arc<BuildFile>,
+    command: &Command,
+    mode: Mode,
+    extended: bool,
+) -> Option<Failure> {
     let problem = match mode {
         Mode::Host => on_host(file, command),
-        Mode::Image | Mode::Unknown => mounts(file, command),
+        Mode::Image | Mode::Unknown => mounts(file, command, extended),
     };
     problem.map(|failure| failure.at(&Location::new(&file.source, command.line())))
 }
@@ -61,13 +66,13 @@ fn copies_files(command: &Command) -> bool {
 }
 
 /// A `--mount` that is written out.
-fn mounts(file: &Arc<BuildFile>, command: &Command) -> Option<Failure> {
+fn mounts(file: &Arc<BuildFile>, command: &Command, extended: bool) -> Option<Failure> {
     let words = command
         .flags_named("mount")
         .filter_map(|f| f.value.as_ref());
     for word in words {
         let Some(text) = literal(word) else { continue };
-        if let Err(failure) = mount::parse(&text.replace("\\+", "+")) {
+        if let Err(failure) = mount::parse(&text.replace("\\+", "+"), extended) {
             return Some(failure.at(&Location::new(&file.source, word.span)));
         }
     }

@@ -1,6 +1,6 @@
 //! `COPY` of artifacts, and what both forms of `COPY` share (language specification, 4.3).
 
-use super::{add, copy_files, copy_host, documents};
+use super::{add, copy_files, copy_host, copy_select, documents};
 use crate::{
     diag::Diagnostic,
     graph::{
@@ -99,6 +99,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         items.push(CopyItem {
             wildcard: false,
             unpack: false,
+            exclude: Vec::new(),
             ..item(from, &path, &dest, &options)
         });
     }
@@ -110,11 +111,13 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         return Err(error::copy_mixed());
     }
     if artifacts > 0 {
-        if !options.exclude.is_empty() {
-            return Err(error::exclude_of_artifacts());
-        }
+        let exclude = copy_select::of_artifacts(&options.exclude)?;
         for source in sources {
-            items.extend(artifact(exec, command, source, &dest, &options).await?);
+            let copied = artifact(exec, command, source, &dest, &options).await?;
+            items.extend(copied.into_iter().map(|item| CopyItem {
+                exclude: exclude.clone(),
+                ..item
+            }));
         }
     } else if !sources.is_empty() {
         if sources.iter().any(|s| !s.args.is_empty()) || command.flag("build-arg").is_some() {
@@ -323,5 +326,6 @@ pub(crate) fn item(
         if_exists: options.if_exists,
         follow: options.follow,
         unpack: options.unpack,
+        exclude: Vec::new(),
     }
 }

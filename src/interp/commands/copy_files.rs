@@ -48,7 +48,7 @@ pub(crate) fn items(
         let text = text.replace("\\+", "+");
         let selected = select(exec, &text, options, &mut exclude).map_err(|e| e.at(&place))?;
         for one in selected {
-            let found = find(exec, &one.path, &ignore, options);
+            let found = find(exec, &one.path, &ignore, options.follow, options.if_exists);
             let found = found.map_err(|e| of_function(exec, e).at(&place))?;
             let Some((path, includes)) = found else {
                 continue;
@@ -138,16 +138,17 @@ pub(crate) fn look(dir: &Path, relative: &str, ignore: &Ignore) -> Look {
 
 /// The path to copy, relative to the directory of the build file, and what has to travel for it. None if nothing is there
 /// and that is no error.
-fn find(
+pub(super) fn find(
     exec: &Exec,
     text: &str,
     ignore: &Ignore,
-    options: &Options,
+    follow: bool,
+    if_exists: bool,
 ) -> Result<Option<(String, Vec<String>)>> {
     let dir = &exec.home.dir;
     let relative = relative(text);
     let missing = |why: Option<&str>| {
-        if options.if_exists {
+        if if_exists {
             Ok(None)
         } else if exec.session.host_is_unknown() {
             Ok(Some((relative.clone(), vec![relative.clone()])))
@@ -171,7 +172,7 @@ fn find(
         if let Some(by) = exec.session.written_by(&dir.join(&hit)) {
             return Err(error::output_elsewhere(&hit, &by));
         }
-        if options.follow && host::kind(&dir.join(&hit)) == Some(host::Kind::Link) {
+        if follow && host::kind(&dir.join(&hit)) == Some(host::Kind::Link) {
             match host::follow(dir, &hit) {
                 // The engine follows a link only among what travels, so where it leads travels too.
                 Ok(target) => {

@@ -80,6 +80,23 @@ pub(super) fn select(
     Ok(selected)
 }
 
+/// The patterns for artifacts, which only the engine can match: it knows the stars of one name.
+pub(super) fn of_artifacts(patterns: &[String]) -> Result<Vec<String>> {
+    Patterns::parse(patterns).map_err(|e| error::bad_exclude(&e.pattern, e.reason))?;
+    patterns
+        .iter()
+        .map(|pattern| {
+            let pattern = pattern.trim();
+            if pattern.starts_with('!') || pattern.contains("**") {
+                return Err(error::exclude_of_artifacts(pattern));
+            }
+            let pattern = clean(&format!("/{pattern}"));
+            Ok(pattern.trim_start_matches('/').to_owned())
+        })
+        .filter(|pattern| pattern.as_ref().is_ok_and(|p| !p.is_empty()) || pattern.is_err())
+        .collect()
+}
+
 fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|name| !matches!(*name, "" | "."))
 }

@@ -273,6 +273,7 @@ impl Given<'_> {
             if_exists: false,
             follow: true,
             unpack: false,
+            exclude: Vec::new(),
         };
         let copy = CopyFiles {
             on,

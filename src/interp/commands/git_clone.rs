@@ -65,6 +65,7 @@ pub(crate) async fn run(exec: &mut Exec, command: &Command) -> Result<()> {
         if_exists: false,
         follow: true,
         unpack: false,
+        exclude: Vec::new(),
     };
     let copy = CopyFiles {
         on,

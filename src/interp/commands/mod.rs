@@ -23,6 +23,7 @@ pub(crate) mod interactive;
 pub(crate) mod locally;
 pub(crate) mod loops;
 pub(crate) mod mount;
+mod mount_files;
 pub(crate) mod options;
 pub(crate) mod run;
 pub(crate) mod save_artifact;

@@ -8,7 +8,10 @@ use crate::{
 /// What kind of mount is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// A directory of this machine.
     Bind,
+    /// Files of a target, of an image, of the directory of the build file.
+    Files,
     Cache,
     Tmpfs,
     Secret,
@@ -24,16 +27,18 @@ pub(crate) struct MountText {
     /// Of a directory of the host.
     pub source: String,
     pub id: Option<String>,
+    /// Whose files.
+    pub from: Option<String>,
     pub read_only: bool,
     pub sharing: Sharing,
     pub access: Access,
 }
 
-/// Reads a mount.
-pub(crate) fn parse(text: &str) -> Result<MountText> {
+/// Reads a mount; `extended` files have the words of Dockerfiles, too.
+pub(crate) fn parse(text: &str, extended: bool) -> Result<MountText> {
     let (mut kind, mut target, mut source, mut id) = (None, None, None, None);
-    let (mut mode, mut uid, mut gid) = (None, None, None);
-    let mut read_only = false;
+    let (mut mode, mut uid, mut gid, mut from) = (None, None, None, None);
+    let mut read_only = None;
     let mut sharing = Sharing::Locked;
     for piece in text.split(',') {
         let (key, value) = match piece.split_once('=') {
@@ -46,8 +51,15 @@ pub(crate) fn parse(text: &str) -> Result<MountText> {
             "target" => target = Some(needed()?).filter(|t| !t.is_empty()),
             "source" => source = Some(needed()?).filter(|t| !t.is_empty()),
             "id" => id = Some(needed()?).filter(|t| !t.is_empty()),
+            "dst" | "destination" if extended => target = Some(needed()?).filter(|t| !t.is_empty()),
+            "src" if extended => source = Some(needed()?).filter(|t| !t.is_empty()),
+            "from" if extended => from = Some((piece, needed()?)).filter(|(_, f)| !f.is_empty()),
             "ro" | "readonly" if value.is_some() => return Err(error::mount_with_value(piece)),
-            "ro" | "readonly" => read_only = true,
+            "ro" | "readonly" => read_only = Some((piece, true)),
+            "rw" | "readwrite" if extended && value.is_some() => {
+                return Err(error::mount_with_value(piece));
+            }
+            "rw" | "readwrite" if extended => read_only = Some((piece, false)),
             "mode" | "chmod" => {
                 let bits = octal(needed()?).ok_or_else(|| error::mount_mode(piece))?;
                 mode = Some((piece, bits));
@@ -61,13 +73,16 @@ pub(crate) fn parse(text: &str) -> Result<MountText> {
             _ => return Err(error::mount_key(piece, key)),
         }
     }
+    let kind = kind.or(extended.then_some("bind"));
     let kind = match kind.ok_or_else(error::mount_without_type)? {
         "bind-experimental" => Kind::Bind,
+        "bind" if extended => Kind::Files,
         "cache" => Kind::Cache,
         "tmpfs" => Kind::Tmpfs,
         "secret" => Kind::Secret,
         "ssh-experimental" => Kind::Ssh,
-        other => return Err(error::mount_type(other)),
+        "ssh" if extended => Kind::Ssh,
+        other => return Err(error::mount_type(other, extended)),
     };
     if target.is_none() && kind != Kind::Ssh {
         return Err(error::mount_lacks("target", text));
@@ -79,7 +94,8 @@ pub(crate) fn parse(text: &str) -> Result<MountText> {
     let given = mode.map(|(piece, _)| piece).filter(|_| !owned);
     let mut owner = [uid, gid].into_iter().flatten().map(|(piece, _)| piece);
     let owner = owner.find(|_| !owned && kind != Kind::Ssh);
-    if let Some(piece) = given.or(owner) {
+    let source_of = from.map(|(piece, _)| piece).filter(|_| kind != Kind::Files);
+    if let Some(piece) = given.or(owner).or(source_of) {
         return Err(error::mount_not_for(piece, kind.text()));
     }
     let default = match kind {
@@ -93,7 +109,8 @@ pub(crate) fn parse(text: &str) -> Result<MountText> {
         target: target.unwrap_or_default().to_owned(),
         source: source.unwrap_or_default().to_owned(),
         id: id.map(str::to_owned),
-        read_only,
+        from: from.map(|(_, from)| from.to_owned()),
+        read_only: read_only.map_or(kind == Kind::Files, |(_, on)| on),
         sharing,
         access: Access {
             uid: uid.map_or(0, |(_, id)| id),
@@ -110,6 +127,7 @@ impl Kind {
     fn text(self) -> &'static str {
         match self {
             Self::Bind => "bind-experimental",
+            Self::Files => "bind",
             Self::Cache => "cache",
             Self::Tmpfs => "tmpfs",
             Self::Secret => "secret",
@@ -144,10 +162,14 @@ mod tests {
 
     #[test]
     fn a_cache_is_locked_and_its_directory_has_the_mode_of_old() {
-        let mount = parse("type=cache,target=/c").unwrap();
+        let mount = parse("type=cache,target=/c", false).unwrap();
         assert_eq!(mount.sharing, Sharing::Locked);
         assert_eq!((mount.access.mode, mount.access.uid), (0o644, 0));
-        let mount = parse("type=cache,target=/c,sharing=shared,chmod=0755,uid=7,id=x").unwrap();
+        let mount = parse(
+            "type=cache,target=/c,sharing=shared,chmod=0755,uid=7,id=x",
+            false,
+        )
+        .unwrap();
         assert_eq!(mount.sharing, Sharing::Shared);
         assert_eq!((mount.access.mode, mount.access.uid), (0o755, 7));
         assert_eq!(mount.id.as_deref(), Some("x"));
@@ -176,7 +198,27 @@ mod tests {
             ),
             ("", "``"),
         ] {
-            let error = parse(text).expect_err(text).into_diagnostics();
+            let error = parse(text, false).expect_err(text).into_diagnostics();
+            let message = error[0].to_string();
+            assert!(message.contains(quoted), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn extended_files_have_the_mounts_of_dockerfiles() {
+        let mount = parse("from=+t/x,dst=/c,src=d", true).unwrap();
+        assert_eq!(mount.kind, Kind::Files);
+        assert!(mount.read_only);
+        let read = [mount.from.as_deref().unwrap(), &mount.target, &mount.source];
+        assert_eq!(read, ["+t/x", "/c", "d"]);
+        assert!(!parse("target=/c,rw", true).unwrap().read_only);
+        for (text, quoted) in [
+            ("type=cache,target=/c,from=+x", "`from=+x`"),
+            ("type=bind,target=/c,uid=3", "`uid=3`"),
+            ("type=bind,target=/c,rw=1", "`rw=1`"),
+            ("type=binds,target=/c", "`binds`"),
+        ] {
+            let error = parse(text, true).expect_err(text).into_diagnostics();
             let message = error[0].to_string();
             assert!(message.contains(quoted), "{text}: {message}");
         }

@@ -26,8 +26,8 @@ use crate::{
 pub(crate) struct RunOptions {
     /// Secrets that become variables.
     pub secrets: Vec<SecretUse>,
-    /// `--mount`, in order.
-    pub mounts: Vec<(MountText, Location)>,
+    /// `--mount`, in order; with the files where they are a build's.
+    pub mounts: Vec<(MountText, Location, Option<MountKind>)>,
     /// `--ssh`.
     pub ssh: bool,
     /// `--privileged`.
@@ -106,7 +106,16 @@ impl Exec {
         }
         for flag in command.flags_named("mount") {
             let Some(word) = &flag.value else { continue };
-            options.mounts.extend(self.mount_text(word).await?);
+            let Some((text, at)) = self.mount_text(word).await? else {
+                continue;
+            };
+            let files = if text.kind == Kind::Files && self.state.locally.is_none() {
+                let files = self.files_to_mount(command, &text, &at).await;
+                Some(files.map_err(|e| e.at(&at))?)
+            } else {
+                None
+            };
+            options.mounts.push((text, at, files));
         }
         Ok(options)
     }
@@ -146,7 +155,7 @@ impl Exec {
     async fn mount_text(&mut self, word: &Word) -> Result<Option<(MountText, Location)>> {
         let text = self.expand_text(word, How::default()).await?;
         let at = self.place(word);
-        match mount::parse(&text) {
+        match mount::parse(&text, self.has(Feature::Extended)) {
             Ok(mount) => Ok(Some((mount, at))),
             // A piece of it is only known when something has run; then it will be judged.
             Err(_) if text.contains(UNDECIDED) => Ok(None),
@@ -189,8 +198,9 @@ impl Exec {
             )
             .await?;
         }
-        for (text, at) in &options.mounts {
-            self.give_mount(run, text).await.map_err(|e| e.at(at))?;
+        for (text, at, files) in &options.mounts {
+            let given = self.give_mount(run, text, files.as_ref()).await;
+            given.map_err(|e| e.at(at))?;
         }
         Ok(())
     }
@@ -251,7 +261,12 @@ impl Exec {
         Ok(())
     }
 
-    async fn give_mount(&mut self, run: &mut Run, text: &MountText) -> Result<()> {
+    async fn give_mount(
+        &mut self,
+        run: &mut Run,
+        text: &MountText,
+        files: Option<&MountKind>,
+    ) -> Result<()> {
         let target = clean(&self.state.path(&text.target));
         let kind = match text.kind {
             Kind::Tmpfs => MountKind::Tmpfs,
@@ -279,6 +294,10 @@ impl Exec {
                 }
             }
             Kind::Bind => self.bound(text).await?,
+            Kind::Files => match files {
+                Some(files) => files.clone(),
+                None => return Ok(()),
+            },
         };
         run.mounts.push(Mount {
             target,

@@ -186,6 +186,7 @@ fn item(from: StepId, source: &str, dest: &str, glob: bool, options: &Options) -
         if_exists: options.if_exists,
         follow: options.follow,
         unpack: false,
+        exclude: Vec::new(),
     }
 }
 

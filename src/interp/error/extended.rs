@@ -25,19 +25,21 @@ pub(crate) fn nameless_address(url: &str) -> Failure {
     )
 }
 
-pub(crate) fn add_repository(url: &str) -> Failure {
+pub(crate) fn no_directory_in_repository(dir: &str, url: &str) -> Failure {
     fail_hint(
-        "add-repository",
-        format!("ADD of a repository is not supported: `{url}`"),
-        "write `GIT CLONE <address> <directory>`",
+        "no-directory-in-repository",
+        format!("there is no directory `{dir}` in {url}"),
+        "behind the `#` of the address stand a branch, a tag or a commit, and behind a colon a directory: `#main:docs`",
     )
 }
 
-pub(crate) fn exclude_of_artifacts() -> Failure {
+pub(crate) fn exclude_of_artifacts(pattern: &str) -> Failure {
     fail_hint(
         "exclude-of-artifacts",
-        "`--exclude` is for files of the host, not for artifacts",
-        "save without them: `SAVE ARTIFACT` what is wanted, or remove the rest in the target",
+        format!(
+            "the pattern `{pattern}` of `--exclude` is only for files of the host, not for artifacts"
+        ),
+        "name what is left out without `**` and `!`, or save without it: `SAVE ARTIFACT` what is wanted",
     )
 }
 

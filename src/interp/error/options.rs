@@ -124,10 +124,14 @@ pub(crate) fn mount_without_type() -> Failure {
     )
 }
 
-pub(crate) fn mount_type(kind: &str) -> Failure {
-    let hint = match nearest(kind, MOUNT_TYPES) {
+pub(crate) fn mount_type(kind: &str, extended: bool) -> Failure {
+    let mut types = MOUNT_TYPES.to_vec();
+    if extended {
+        types.extend(["bind", "ssh"]);
+    }
+    let hint = match nearest(kind, types.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", MOUNT_TYPES.join(", ")),
+        None => format!("there are {}", types.join(", ")),
     };
     fail_hint("mount-type", format!("invalid mount type `{kind}`"), hint)
 }
@@ -181,8 +185,16 @@ pub(crate) fn mount_id(piece: &str) -> Failure {
 pub(crate) fn mount_from(piece: &str) -> Failure {
     fail_hint(
         "mount-from",
-        format!("`{piece}` of a mount is not yet supported"),
-        "copy what is needed with `COPY +target/path`",
+        format!("`{piece}` of a mount is not supported"),
+        "copy what is needed with `COPY +target/path`; or turn it on with `VERSION --extended`, which only bld knows",
+    )
+}
+
+pub(crate) fn mount_of_nothing(target: &str) -> Failure {
+    fail_hint(
+        "mount-from",
+        format!("`{target}` has no file system that could be mounted"),
+        "mount an artifact of it, `from=+target/path`, or give it a `FROM`",
     )
 }
 

@@ -15,6 +15,7 @@ use proptest::{
 };
 
 use super::{condition, fields, vars::Variable};
+use crate::base::shell_pattern::{Pattern, Side};
 
 type Vars = BTreeMap<&'static str, String>;
 
@@ -27,9 +28,12 @@ fn lookup(name: &str, vars: &Vars) -> Variable {
         .map_or(Variable::Unset, |value| Variable::Set(value.clone()))
 }
 
-/// The exit status of every script in each shell that this machine has, one process a shell.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The exit status of every script in each shell that this machine has.
 fn run(cases: &[(String, Vars)]) -> Vec<(String, Vec<String>)> {
-    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut batch = String::new();
     for (script, vars) in cases {
         batch.push_str("(unset x y v n; ");
@@ -43,6 +47,11 @@ fn run(cases: &[(String, Vars)]) -> Vec<(String, Vec<String>)> {
         )
         .expect("a string takes text");
     }
+    answers(&batch)
+}
+
+/// The lines that a script prints in each shell that this machine has, one process a shell.
+fn answers(script: &str) -> Vec<(String, Vec<String>)> {
     let empty = tempfile::tempdir().expect("a directory");
     let mut answers = Vec::new();
     for shell in [
@@ -66,14 +75,14 @@ fn run(cases: &[(String, Vars)]) -> Vec<(String, Vec<String>)> {
             continue;
         };
         let mut stdin = child.stdin.take().expect("it is a pipe");
-        let batch = batch.clone();
-        let writer = std::thread::spawn(move || stdin.write_all(batch.as_bytes()));
+        let script = script.to_owned();
+        let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
         let output = child.wait_with_output().expect("it ends");
         writer
             .join()
             .expect("it does not panic")
             .expect("the shell reads to the end");
-        let output = String::from_utf8(output.stdout).expect("numbers");
+        let output = String::from_utf8(output.stdout).expect("text");
         answers.push((
             shell[0].to_owned(),
             output.lines().map(str::to_owned).collect(),
@@ -312,6 +321,125 @@ fn what_is_decided_without_a_shell_is_what_every_shell_says() {
             if ours != (status == "0") {
                 wrong.push(format!(
                     "{shell}: `{script}` with {vars:?} is {status}, not {ours}"
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(30)].join("\n")
+    );
+}
+
+/// A pattern of the shell: what stands for itself, stars, question marks, all kinds of brackets, and some that are not.
+fn pattern() -> BoxedStrategy<String> {
+    const PIECES: &[&str] = &[
+        "a",
+        "b",
+        "c",
+        "1",
+        ".",
+        "/",
+        "-",
+        "!",
+        "]",
+        "*",
+        "*",
+        "*",
+        "?",
+        "?",
+        "[ab]",
+        "[!ab]",
+        "[a-c]",
+        "[!a-c]",
+        "[]a]",
+        "[!]a]",
+        "[a-]",
+        "[-a]",
+        "[.-/]",
+        "[*]",
+        "[?]",
+        "[[]",
+        "[!a-b1]",
+        "[[:digit:]]",
+        "[![:alpha:]]",
+        "[[:alpha:]1]",
+        "[[:punct:]]",
+        "[a[:digit:]-]",
+        "[",
+        "[a",
+        "\\*",
+        "\\?",
+        "\\[",
+        "\\\\",
+        "\\a",
+        "[\\]]",
+        "[\\\\a]",
+    ];
+    prop::collection::vec(select(PIECES), 0..5)
+        .prop_map(|pieces| pieces.concat())
+        .boxed()
+}
+
+#[test]
+fn patterns_take_off_what_they_take_off_in_a_shell() {
+    let mut runner = TestRunner::new_with_rng(
+        Config::default(),
+        TestRng::from_seed(RngAlgorithm::ChaCha, &seed()),
+    );
+    let text = prop::collection::vec(select(&b"aabc1./-[]*\\!"[..]), 0..9)
+        .prop_map(|bytes| String::from_utf8(bytes).expect("ASCII"));
+    let strategy = (text, pattern());
+    let cases: Vec<(String, String)> = (0..2000)
+        .map(|_| {
+            strategy
+                .new_tree(&mut runner)
+                .expect("any will do")
+                .current()
+        })
+        .collect();
+    let mut script = String::new();
+    for (text, pattern) in &cases {
+        let (x, p) = (quote(text), quote(pattern));
+        // What is quoted in a pattern stands for itself.
+        writeln!(
+            script,
+            "x={x} p={p}; printf '%s\\n' \"${{x#$p}}\" \"${{x##$p}}\" \"${{x%$p}}\" \"${{x%%$p}}\" \"${{x##\"$p\"}}\""
+        )
+        .expect("a string takes text");
+    }
+    let ours: Vec<String> = cases
+        .iter()
+        .flat_map(|(text, pattern)| {
+            let wild = Pattern::parse(pattern);
+            let mut literal = Pattern::default();
+            literal.literal(pattern);
+            [
+                wild.strip(text, Side::Start, false),
+                wild.strip(text, Side::Start, true),
+                wild.strip(text, Side::End, false),
+                wild.strip(text, Side::End, true),
+                literal.strip(text, Side::Start, true),
+            ]
+            .map(str::to_owned)
+        })
+        .collect();
+    let taken = ours
+        .iter()
+        .zip(cases.iter().flat_map(|(text, _)| [text; 5]));
+    let taken = taken.filter(|(ours, text)| ours != text).count();
+    assert!(taken > 500, "too few patterns match: {taken}");
+    let mut wrong = Vec::new();
+    for (shell, theirs) in answers(&script) {
+        assert_eq!(theirs.len(), ours.len(), "{shell} answered every case");
+        for (n, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            if ours != theirs {
+                let (text, pattern) = &cases[n / 5];
+                let form = ["#", "##", "%", "%%", "## quoted"][n % 5];
+                wrong.push(format!(
+                    "{shell}: `{text}` {form} `{pattern}` is `{theirs}`, not `{ours}`"
                 ));
             }
         }

@@ -123,6 +123,34 @@ async fn add_fetches_and_unpacks() {
 }
 
 #[tokio::test]
+async fn artifacts_are_copied_without_what_is_excluded() {
+    let text = "VERSION --extended 0.8\nFROM alpine\nt:\n  COPY --exclude=*.md --exclude=/deep/./x/ +b/out /x\nb:\n  SAVE ARTIFACT out\n";
+    let plan = Case::new(text).run("+t").await.plan();
+    let line = "s2:/out -> /x contents without *.md without deep/x";
+    assert!(plan.contains(line), "{plan}");
+}
+
+#[tokio::test]
+async fn files_of_targets_and_images_can_be_mounted() {
+    let text = "VERSION --extended 0.8\nFROM alpine\nt:\n  \
+                RUN --mount=type=bind,from=+b/out,source=deep,target=/a --mount=from=+b,target=b,rw x\n  \
+                RUN --mount=type=bind,from=busybox:1,src=/bin,dst=/c --mount=target=/d,source=dir --mount=target=/e y\n\
+                b:\n  RUN make\n  SAVE ARTIFACT out\n";
+    let case = Case::new(text).file("dir/f", "").file("g", "");
+    insta::assert_snapshot!(case.run("+t").await.plan(), @r"
+    s0 +b: scratch
+    s1 +base: image alpine:latest
+    s2 +b: run s1 `make`
+    s3 +b: copy s0 s2:/out -> /out keep-own
+    s4 +t: run s1 `x` mount /a s3:/out/deep ro mount /b s2:/
+    s5 +t: context dir
+    s6 +t: image busybox:1
+    s7 +t: context
+    s8 +t: run s4 `y` mount /c s6:/bin ro mount /d s5:/dir ro mount /e s7:/ ro
+    ");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_them_is_said() {
     let error = async |line: &str| {
         let text =
@@ -143,21 +171,29 @@ async fn what_is_wrong_with_them_is_said() {
     Buildfile:4:90: `--checksum` is for addresses, and `a.txt` is none
       in +t
     ");
-    insta::assert_snapshot!(error("ADD git@github.com:a/b.git /src").await, @r"
-    Buildfile:4:7: ADD of a repository is not supported: `git@github.com:a/b.git`
-      in +t
-      hint: write `GIT CLONE <address> <directory>`
-    ");
     insta::assert_snapshot!(error("SHELL bash -c").await, @r#"
     Buildfile:4:3: SHELL takes a JSON list of strings
       in +t
       hint: for example `SHELL ["/bin/bash", "-o", "pipefail", "-c"]`
     "#);
-    insta::assert_snapshot!(error("COPY --exclude=x +b/a /").await, @r"
-    Buildfile:4:3: `--exclude` is for files of the host, not for artifacts
+    insta::assert_snapshot!(error("COPY --exclude=x --exclude=**/y +b/a /").await, @r"
+    Buildfile:4:3: the pattern `**/y` of `--exclude` is only for files of the host, not for artifacts
       in +t
-      hint: save without them: `SAVE ARTIFACT` what is wanted, or remove the rest in the target
+      hint: name what is left out without `**` and `!`, or save without it: `SAVE ARTIFACT` what is wanted
     ");
+    insta::assert_snapshot!(error("RUN --mount=from=+c/x,target=/m x").await, @r"
+    Buildfile:4:15: target `c` not found in `Buildfile`
+      in +t
+      hint: it has `t` and `b`
+    ");
+    insta::assert_snapshot!(error("RUN --mount=type=cache,from=+b,target=/m x").await, @r"
+    Buildfile:4:15: `from=+b` is not supported for a mount of `type=cache`
+      in +t
+    ");
+    insta::assert_snapshot!(error("RUN --mount=source=nothing,target=/m x").await, @r#"
+    Buildfile:4:15: "nothing": not found
+      in +t
+    "#);
     insta::assert_snapshot!(error("COPY --parents +b/*/x /").await, @r"
     Buildfile:4:18: `--parents` needs the directories written out, and those of the artifact `+b/*/x` are a pattern
       in +t
