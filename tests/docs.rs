@@ -11,6 +11,8 @@ use bld::{
 };
 use clap::CommandFactory as _;
 
+use crate::harness::{Bld, services};
+
 #[test]
 fn the_table_of_language_features_is_up_to_date() {
     let mut text = String::from(
@@ -117,4 +119,53 @@ pub fn compare(name: &str, made: &str) {
         found == made,
         "{name} is out of date: BLD_BLESS=1 cargo test docs"
     );
+}
+
+/// The build files of a page: its blocks that begin with `VERSION`.
+fn build_files(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).expect("a page");
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let bodies = blocks.filter_map(|block| block.split_once('\n').map(|(_, body)| body));
+    bodies
+        .filter(|body| body.starts_with("VERSION"))
+        .map(|body| format!("{body}\n"))
+        .collect()
+}
+
+fn page(name: &str) -> std::path::PathBuf {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language");
+    docs.join(name)
+}
+
+#[test]
+fn the_build_files_of_the_pages_can_be_read() {
+    let mut seen = 0;
+    for name in ["extended.md", "locally.md", "terminals.md", "try.md"] {
+        for file in build_files(&page(name)) {
+            let parsed = bld::syntax::parse(&std::sync::Arc::new(bld::diag::SourceFile::new(
+                name,
+                file.as_str(),
+            )));
+            let problems = parsed.problems;
+            assert!(problems.is_empty(), "{name}: {problems:?}\n{file}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn the_examples_of_locally_and_of_try_do_what_their_pages_say() {
+    let Some(services) = services("examples of the documents") else {
+        return;
+    };
+    let bld = Bld::with(&build_files(&page("locally.md"))[0]).on(&services);
+    bld.ok(&["+use"]);
+    assert_eq!(bld.read("used.txt"), "used\n");
+    bld.ok(&["+back"]);
+    assert_eq!(bld.read("copied.txt"), "used\n");
+
+    let bld = Bld::with(&build_files(&page("try.md"))[0]).on(&services);
+    bld.fails(1, &["+test"]).says("exit code 1");
+    assert_eq!(bld.read("report.txt"), "1 of 3 failed\n");
 }
