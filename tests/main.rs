@@ -22,3 +22,4 @@ mod remote_cache;
 mod secrets;
 mod standalone;
 mod syntax;
+mod tls;

@@ -108,12 +108,17 @@ pub fn is_setting(name: &str) -> bool {
         || shown.contains(&name)
 }
 
+/// Two names for one thing: who types one of them wants no other from the environment.
+const SAME: [&str; 2] = ["engine", "buildkit-host"];
+
 /// The options that the environment gives and the command line does not, as they would be typed.
 pub fn options(environment: &Environment, typed: &[String]) -> Result<Vec<String>, Diagnostic> {
     let mut found = Vec::new();
     for arg in args::table().get_arguments() {
         let Some(long) = arg.get_long() else { continue };
-        if NOT_FROM_ENVIRONMENT.contains(&long) || is_typed(long, arg.get_short(), typed) {
+        let is_said = is_typed(long, arg.get_short(), typed)
+            || SAME.contains(&long) && SAME.iter().any(|other| is_typed(other, None, typed));
+        if NOT_FROM_ENVIRONMENT.contains(&long) || is_said {
             continue;
         }
         let Some(value) = environment
@@ -209,6 +214,8 @@ mod tests {
         let env = Environment::from_pairs([("BLD_ENGINE", "x"), ("BLD_PUSH", "true")]);
         let typed = ["--engine=y".to_owned(), "--push=false".to_owned()];
         assert!(options(&env, &typed).unwrap().is_empty());
+        let typed = ["--buildkit-host=y".to_owned()];
+        assert_eq!(options(&env, &typed).unwrap(), ["--push"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::error::DockerError;
-use crate::base::Digest;
+use crate::base::{Certificates, Digest};
 
 /// A daemon's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum Address {
     Tcp {
         /// `host:port`.
         host: String,
-        /// The directory with `ca.pem`, `cert.pem` and `key.pem`, where the daemon wants TLS.
-        certificates: Option<PathBuf>,
+        /// Where the daemon wants TLS.
+        certificates: Option<Certificates>,
     },
 }
 
@@ -70,18 +70,20 @@ impl Surroundings {
     }
 }
 
+impl Surroundings {
+    /// What `DOCKER_TLS_VERIFY` asks for.
+    pub fn certificates(&self) -> Option<Certificates> {
+        let dir = self.cert_path.as_deref().or(self.config_dir.as_deref());
+        self.tls
+            .then(|| Certificates::of_docker(dir.unwrap_or(Path::new(""))))
+    }
+}
+
 impl Address {
     /// The daemon that Docker's own command would talk to.
     pub fn find(around: &Surroundings) -> Result<Self, DockerError> {
         if let Some(host) = &around.docker_host {
-            let certificates = around.tls.then(|| {
-                let dir = around
-                    .cert_path
-                    .clone()
-                    .or_else(|| around.config_dir.clone());
-                dir.unwrap_or_default()
-            });
-            return Self::parse(host, certificates);
+            return Self::parse(host, around.certificates());
         }
         let config_dir = around.config_dir.as_deref();
         let context = around
@@ -100,7 +102,7 @@ impl Address {
     }
 
     /// `unix:///path`, `tcp://host:port`, `http://…`, `https://…`.
-    pub fn parse(text: &str, certificates: Option<PathBuf>) -> Result<Self, DockerError> {
+    pub fn parse(text: &str, certificates: Option<Certificates>) -> Result<Self, DockerError> {
         let bad = |reason: &str| DockerError::Address {
             text: text.to_owned(),
             reason: reason.to_owned(),
@@ -152,7 +154,10 @@ impl Address {
             .and_then(Value::as_str)
             .ok_or_else(|| bad("it has no Docker endpoint".to_owned()))?;
         let certificates = contexts.join("tls").join(id.hex()).join("docker");
-        Self::parse(host, certificates.is_dir().then_some(certificates))
+        let certificates = certificates
+            .is_dir()
+            .then(|| Certificates::of_docker(&certificates));
+        Self::parse(host, certificates)
     }
 }
 

@@ -152,15 +152,15 @@ fn open(address: &Address) -> Result<Docker, Error> {
         ),
         Address::Tcp {
             host,
-            certificates: Some(dir),
+            certificates: Some(files),
         } => {
             // Fails if somebody else was first, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
             Docker::connect_with_ssl(
                 &format!("tcp://{host}"),
-                &dir.join("key.pem"),
-                &dir.join("cert.pem"),
-                &dir.join("ca.pem"),
+                &files.key,
+                &files.certificate,
+                &files.authority,
                 LONGEST_REQUEST,
                 API_DEFAULT_VERSION,
             )

@@ -6,6 +6,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    base::Certificates,
     diag::Diagnostic,
     docker::{self, DockerError, address::Surroundings},
     engine::{
@@ -22,8 +23,8 @@ use super::failure::{Failure, FailureKind};
 pub enum EngineChoice {
     /// A Docker daemon: the one at this address, or without one the daemon that Docker's own command would talk to.
     Docker(Option<String>),
-    /// A BuildKit of its own.
-    BuildKit(String),
+    /// A BuildKit of its own, and what is needed to speak TLS to it at a `tcp://` address.
+    BuildKit(String, Option<Certificates>),
 }
 
 impl EngineChoice {
@@ -32,10 +33,23 @@ impl EngineChoice {
     pub fn parse(text: &str) -> Self {
         match text {
             "" | "auto" | "docker" => Self::Docker(None),
-            address if address.ends_with("/buildkitd.sock") => Self::BuildKit(with_scheme(address)),
+            address if address.ends_with("/buildkitd.sock") => {
+                Self::BuildKit(with_scheme(address), None)
+            }
             // Docker itself is never inside of a container that has to be entered.
-            address if address.contains("-container://") => Self::BuildKit(address.to_owned()),
+            address if address.contains("-container://") => {
+                Self::BuildKit(address.to_owned(), None)
+            }
             address => Self::Docker(Some(with_scheme(address))),
+        }
+    }
+
+    /// The same with what a BuildKit elsewhere wants to see; Docker has its own variables for that.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Option<Certificates>) -> Self {
+        match self {
+            Self::BuildKit(text, _) => Self::BuildKit(text, certificates),
+            docker @ Self::Docker(_) => docker,
         }
     }
 
@@ -52,28 +66,22 @@ impl EngineChoice {
 
     /// The outer error is about Docker's own ways to name a daemon, the inner one about an address that was given to bld.
     fn find(&self) -> Result<Result<Address, String>, DockerError> {
-        let (peer, text) = match self {
-            Self::BuildKit(text) => (Peer::BuildKit, text.clone()),
-            Self::Docker(Some(text)) => (Peer::Docker, text.clone()),
+        let around = Surroundings::of_this_process();
+        let (peer, text, certificates) = match self {
+            Self::BuildKit(text, certificates) => {
+                (Peer::BuildKit, text.clone(), certificates.clone())
+            }
+            Self::Docker(Some(text)) => (Peer::Docker, text.clone(), around.certificates()),
             Self::Docker(None) => {
-                let found = docker::Address::find(&Surroundings::of_this_process())?;
-                if let docker::Address::Tcp {
-                    host,
-                    certificates: Some(_),
-                } = &found
-                {
-                    return Err(DockerError::Address {
-                        text: format!("tcp://{host}"),
-                        reason: "bld does not speak TLS to a daemon yet; forward its socket: \
-                                 ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, and \
-                                 DOCKER_HOST=unix:///tmp/docker.sock"
-                            .to_owned(),
-                    });
-                }
-                (Peer::Docker, found.to_string())
+                let found = docker::Address::find(&around)?;
+                let text = found.to_string();
+                let docker::Address::Tcp { certificates, .. } = found else {
+                    return Ok(Address::parse(Peer::Docker, &text, None));
+                };
+                (Peer::Docker, text, certificates)
             }
         };
-        let parsed = Address::parse(peer, &text);
+        let parsed = Address::parse(peer, &text, certificates);
         Ok(match peer {
             Peer::BuildKit => parsed,
             Peer::Docker => Ok(parsed.map_err(|reason| DockerError::Address { text, reason })?),
@@ -194,18 +202,18 @@ mod tests {
         let own = "unix:///run/buildkit/buildkitd.sock";
         assert_eq!(
             EngineChoice::parse(own),
-            EngineChoice::BuildKit(own.to_owned())
+            EngineChoice::BuildKit(own.to_owned(), None)
         );
         let inside = "docker-container://builder";
         assert_eq!(
             EngineChoice::parse(inside),
-            EngineChoice::BuildKit(inside.to_owned())
+            EngineChoice::BuildKit(inside.to_owned(), None)
         );
     }
 
     #[test]
     fn an_address_that_cannot_be_used_is_not_taken_for_one_of_docker() {
-        let choice = EngineChoice::BuildKit("kube-pod://x".to_owned());
+        let choice = EngineChoice::BuildKit("kube-pod://x".to_owned(), None);
         let failure = choice.address().unwrap_err();
         let message = &failure.diagnostics[0].message;
         assert!(message.contains("docker-container://") && !message.contains("Docker daemon"));

@@ -8,7 +8,10 @@ use crate::{
     base::Platform,
     diag::Diagnostic,
     docker::{self, DockerError, address::Surroundings},
-    engine::buildkit::{Address, dial::Peer},
+    engine::buildkit::{
+        Address,
+        dial::{Peer, Place},
+    },
     events::{Event, EventSink},
     interp::probe::BaseImage,
     oci::{DockerConfig, ImageRef, Registries, Resolver, cache::ContentCache},
@@ -32,16 +35,23 @@ struct Local {
 /// A Docker daemon's REST side, reached at the first need.
 pub struct Daemon {
     /// None: the one that Docker's own command would talk to.
-    address: Option<String>,
+    address: Option<docker::Address>,
     client: OnceCell<Result<Arc<docker::Client>, DockerError>>,
 }
 
 impl Daemon {
     /// The daemon that an engine is in; for an engine that stands alone the one beside it, which is there for its images.
     pub fn of(engine: &Address) -> Arc<Self> {
-        let inside = engine.peer == Peer::Docker;
+        let address = match (engine.peer, &engine.place) {
+            (Peer::BuildKit, _) | (_, Place::Container(..)) => None,
+            (Peer::Docker, Place::Unix(path)) => Some(docker::Address::Unix(path.clone())),
+            (Peer::Docker, Place::Tcp(host, certificates)) => Some(docker::Address::Tcp {
+                host: host.clone(),
+                certificates: certificates.clone(),
+            }),
+        };
         Arc::new(Self {
-            address: inside.then(|| engine.to_string()),
+            address,
             client: OnceCell::new(),
         })
     }
@@ -55,7 +65,7 @@ impl Daemon {
     pub async fn client(&self) -> Result<&Arc<docker::Client>, DockerError> {
         let connect = || async {
             let address = match &self.address {
-                Some(address) => docker::Address::parse(address, None)?,
+                Some(address) => address.clone(),
                 None => docker::Address::find(&Surroundings::of_this_process())?,
             };
             docker::Client::connect(address).await.map(Arc::new)

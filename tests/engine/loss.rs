@@ -13,7 +13,7 @@ use super::site::site;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_not_there_is_named() {
     for address in ["unix:///nonexistent/docker.sock", "tcp://127.0.0.1:1"] {
-        let parsed = Address::parse(Peer::Docker, address).unwrap();
+        let parsed = Address::parse(Peer::Docker, address, None).unwrap();
         let error = BuildKit::connect(parsed).await.unwrap_err();
         let EngineError::Unreachable {
             address: named,
@@ -47,7 +47,8 @@ async fn a_connection_that_breaks_ends_the_build_at_once() {
             });
         }
     });
-    let address = Address::parse(Peer::Docker, &format!("unix://{}", socket.display())).unwrap();
+    let address =
+        Address::parse(Peer::Docker, &format!("unix://{}", socket.display()), None).unwrap();
     site.engine = BuildKit::connect(address).await.unwrap();
     let build = site.open().await;
     let script = format!("echo {}; sleep 30", site.unique());

@@ -60,7 +60,7 @@ pub struct Site {
 /// None where no daemon is to be used.
 pub async fn site() -> Option<Site> {
     let services = services("an engine's case")?;
-    let address = Address::parse(Peer::Docker, &services.docker).unwrap();
+    let address = Address::parse(Peer::Docker, &services.docker, None).unwrap();
     let engine = BuildKit::connect(address).await.unwrap();
     Some(Site {
         linux: engine.describe().native.clone(),

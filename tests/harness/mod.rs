@@ -10,6 +10,7 @@ mod repository;
 mod services;
 mod skip;
 pub mod ssh_server;
+mod tls;
 
 pub use bld::{Bld, Ran};
 pub use proxy::Proxy;
@@ -17,3 +18,4 @@ pub use registry::Registry;
 pub use repository::Repository;
 pub use services::{Docker, Services, services, services_with_third};
 pub use skip::{skip, skip_program};
+pub use tls::TlsProxy;

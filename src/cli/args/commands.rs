@@ -204,12 +204,12 @@ pub struct BootstrapArgs {
     #[arg(long, value_name = "SHELL")]
     pub source: Option<Shell>,
 
-    /// Without effect: bld does not speak TLS to engines yet
-    #[arg(long, hide = true)]
+    /// Make certificates for TLS to an engine, also in place of those that are there
+    #[arg(long)]
     pub force_certificate_generation: bool,
 
-    /// Without effect, as `--force-certificate-generation`
-    #[arg(long, value_name = "HOST", hide = true)]
+    /// Make certificates, where there are none, for an engine on this machine (`localhost`)
+    #[arg(long, value_name = "HOST")]
     pub certs_hostname: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use crate::{
     driver,
 };
 
-use super::usage;
+use super::{certificates, usage};
 
 /// Makes bld's directory, looks at the engine, installs completion.
 pub fn bootstrap(
@@ -37,11 +37,15 @@ pub fn bootstrap(
     })?;
     fs::create_dir_all(&dir).map_err(|e| failed(&dir, &e))?;
     printer::message(&format!("{} is there\n", dir.display()));
-    if args.force_certificate_generation || args.certs_hostname.is_some() {
-        let message = "no certificates are made";
-        let note = "bld does not speak TLS to engines yet; forward the socket of an engine on another machine";
-        let note = Diagnostic::note("option-without-effect", message).with_note(note);
-        printer::diagnostics(&[note], streams);
+    let (config, remarks) = config_file::load(build, environment)?;
+    printer::diagnostics(&remarks, streams);
+    let tls = &config.global.tls;
+    if args.force_certificate_generation || args.certs_hostname.is_some() || tls.is_asked_for() {
+        let host = args.certs_hostname.as_deref().unwrap_or("localhost");
+        let made = certificates::make(&tls.files(), host, args.force_certificate_generation)?;
+        for path in made {
+            printer::message(&format!("made {}\n", path.display()));
+        }
     }
     if args.with_autocomplete {
         for shell in [Shell::Bash, Shell::Zsh] {
@@ -58,8 +62,6 @@ pub fn bootstrap(
     if args.no_buildkit {
         return Ok(Exit::Success);
     }
-    let (config, remarks) = config_file::load(build, environment)?;
-    printer::diagnostics(&remarks, streams);
     let engine = settings::engine(build, &config);
     match super::runtime()?.block_on(driver::look_at_engine(&engine)) {
         Ok(name) => {

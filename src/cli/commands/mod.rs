@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod build;
+mod certificates;
 mod check;
 mod config;
 mod debug;

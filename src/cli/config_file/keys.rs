@@ -51,7 +51,6 @@ pub enum Effect {
 }
 
 const NO_ENGINE: Effect = Effect::None("bld starts no engine of its own");
-const NO_TLS: Effect = Effect::None("bld does not speak TLS to engines yet");
 const OF_THE_DAEMON: Effect = Effect::None(
     "Docker limits its cache itself: see `builder.gc` in its `daemon.json`, and `bld prune`",
 );
@@ -194,20 +193,45 @@ const GLOBAL: &[Key] = &[
     key(
         "tls_enabled",
         Bool,
-        NO_TLS,
-        "whether engines are talked to over TLS",
+        Works,
+        "whether TLS is spoken to a BuildKit at a `tcp://` address (where there are certificates)",
     ),
-    key("tlsca", Text, NO_TLS, "certificate of the authority"),
-    key("tlsca_key", Text, NO_TLS, "key of the authority"),
-    key("tlscert", Text, NO_TLS, "certificate of this machine"),
-    key("tlskey", Text, NO_TLS, "key of this machine"),
+    key(
+        "tlsca",
+        Text,
+        Works,
+        "certificate of the authority (`certs/ca_cert.pem`)",
+    ),
+    key(
+        "tlsca_key",
+        Text,
+        Works,
+        "key of the authority (`certs/ca_key.pem`)",
+    ),
+    key(
+        "tlscert",
+        Text,
+        Works,
+        "certificate of this machine (`certs/bld_cert.pem`)",
+    ),
+    key(
+        "tlskey",
+        Text,
+        Works,
+        "key of this machine (`certs/bld_key.pem`)",
+    ),
     key(
         "buildkitd_tlscert",
         Text,
-        NO_TLS,
-        "certificate of the engine",
+        Works,
+        "certificate of the engine, made by `bld bootstrap` (`certs/buildkit_cert.pem`)",
     ),
-    key("buildkitd_tlskey", Text, NO_TLS, "key of the engine"),
+    key(
+        "buildkitd_tlskey",
+        Text,
+        Works,
+        "key of the engine, made by `bld bootstrap` (`certs/buildkit_key.pem`)",
+    ),
     key(
         "git_image",
         Text,

@@ -2,6 +2,7 @@
 
 pub mod edit;
 pub mod keys;
+pub mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,10 @@ use crate::{
     oci::settings::RegistrySettings,
 };
 
-use self::keys::{FILE, Finding, What};
+use self::{
+    keys::{FILE, Finding, What},
+    tls::Tls,
+};
 use super::{args::BuildArgs, env_vars::Environment};
 
 /// What the config file says, as far as it has a meaning. The types are those of the table in `keys`, which has been
@@ -41,6 +45,9 @@ pub struct Global {
     pub conversion_parallelism: Option<usize>,
     /// A command that is asked for secrets.
     pub secret_provider: Option<String>,
+    /// Certificates for engines on other machines.
+    #[serde(flatten)]
+    pub tls: Tls,
 }
 
 /// Which file it is.
@@ -91,16 +98,22 @@ pub fn load(
     let Some(place) = place(args, environment) else {
         return Ok((Config::default(), Vec::new()));
     };
-    match std::fs::read_to_string(place.path()) {
-        Ok(text) => parse(&text, &place),
+    let (mut config, remarks) = match std::fs::read_to_string(place.path()) {
+        Ok(text) => parse(&text, &place)?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !matches!(place, Place::Named(_)) => {
-            Ok((Config::default(), Vec::new()))
+            (Config::default(), Vec::new())
         }
         Err(e) => {
             let message = format!("cannot read config file `{}`: {e}", place.path().display());
-            Err(Diagnostic::error("config-unreadable", message))
+            return Err(Diagnostic::error("config-unreadable", message));
         }
-    }
+    };
+    let dir = match &place {
+        Place::Theirs(path) => path.parent().map(Path::to_owned),
+        Place::Named(_) | Place::Own(_) => directory(args, environment),
+    };
+    config.global.tls.dir = dir.unwrap_or_default();
+    Ok((config, remarks))
 }
 
 fn parse(text: &str, place: &Place) -> Result<(Config, Vec<Diagnostic>), Diagnostic> {

@@ -148,7 +148,7 @@ pub fn remotes(
 /// Typed before configured, and in each `--engine` before the reference's name for it.
 pub fn engine(args: &BuildArgs, config: &Config) -> EngineChoice {
     let docker = |text: &String| EngineChoice::parse(text);
-    let buildkit = |text: &String| EngineChoice::BuildKit(text.clone());
+    let buildkit = |text: &String| EngineChoice::BuildKit(text.clone(), None);
     let typed = args.engine.as_ref().map(docker);
     let global = &config.global;
     typed
@@ -156,6 +156,7 @@ pub fn engine(args: &BuildArgs, config: &Config) -> EngineChoice {
         .or_else(|| global.engine.as_ref().map(docker))
         .or_else(|| global.buildkit_host.as_ref().map(buildkit))
         .unwrap_or(EngineChoice::Docker(None))
+        .with_certificates(global.tls.client())
 }
 
 /// Options that say the opposite of each other (language specification, 9, rows 91 and 94).

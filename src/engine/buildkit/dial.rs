@@ -13,6 +13,9 @@ use tokio::{
     process::Command,
 };
 
+use super::tls::{self, Inside};
+use crate::base::Certificates;
+
 /// What speaks at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -27,8 +30,8 @@ pub enum Peer {
 pub enum Place {
     /// A socket file.
     Unix(PathBuf),
-    /// `host:port`.
-    Tcp(String),
+    /// `host:port`, and what is needed where TLS is spoken there.
+    Tcp(String, Option<Certificates>),
     /// A container in which BuildKit runs: a command that enters it, and its name.
     Container(&'static str, String),
 }
@@ -43,13 +46,17 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `unix:///path` or `tcp://host:port`, and for a BuildKit `docker-container://name` or
-    /// `podman-container://name`.
-    pub fn parse(peer: Peer, text: &str) -> Result<Self, String> {
+    /// Reads `unix:///path` or `tcp://host:port`, where the certificates count, and for a BuildKit
+    /// `docker-container://name` or `podman-container://name`.
+    pub fn parse(
+        peer: Peer,
+        text: &str,
+        certificates: Option<Certificates>,
+    ) -> Result<Self, String> {
         let place = if let Some(path) = text.strip_prefix("unix://") {
             Place::Unix(path.into())
         } else if let Some(host) = text.strip_prefix("tcp://") {
-            Place::Tcp(host.trim_end_matches('/').to_owned())
+            Place::Tcp(host.trim_end_matches('/').to_owned(), certificates)
         } else if let Some(container) = (peer == Peer::BuildKit).then(|| container(text)).flatten()
         {
             container
@@ -85,7 +92,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Unix(path) => write!(f, "unix://{}", path.display()),
-            Place::Tcp(host) => write!(f, "tcp://{host}"),
+            Place::Tcp(host, _) => write!(f, "tcp://{host}"),
             Place::Container(command, name) => write!(f, "{command}-container://{name}"),
         }
     }
@@ -118,13 +125,18 @@ fn enter(command: &str, container: &str) -> io::Result<BoxIo> {
     Ok(Box::new(TokioIo::new(tokio::io::join(output, input))))
 }
 
-async fn open(place: &Place) -> io::Result<BoxIo> {
+async fn open(place: &Place, inside: Inside) -> io::Result<BoxIo> {
     Ok(match place {
         Place::Unix(path) => Box::new(TokioIo::new(UnixStream::connect(path).await?)),
-        Place::Tcp(host) => {
+        Place::Tcp(host, certificates) => {
             let stream = TcpStream::connect(host).await?;
             stream.set_nodelay(true)?;
-            Box::new(TokioIo::new(stream))
+            match certificates {
+                Some(files) => {
+                    Box::new(TokioIo::new(tls::greet(stream, host, files, inside).await?))
+                }
+                None => Box::new(TokioIo::new(stream)),
+            }
         }
         Place::Container(command, name) => enter(command, name)?,
     })
@@ -133,7 +145,7 @@ async fn open(place: &Place) -> io::Result<BoxIo> {
 /// A stream on which the daemon expects the preface of HTTP/2.
 pub async fn grpc(address: &Address) -> io::Result<BoxIo> {
     if address.peer == Peer::BuildKit {
-        return open(&address.place).await;
+        return open(&address.place, Inside::Http2).await;
     }
     let request = Request::post("/grpc")
         .header(header::HOST, "docker")
@@ -142,7 +154,7 @@ pub async fn grpc(address: &Address) -> io::Result<BoxIo> {
         .header(header::CONTENT_LENGTH, "0")
         .body(String::new())
         .expect("constant request");
-    let (mut sender, connection) = http1::handshake(open(&address.place).await?)
+    let (mut sender, connection) = http1::handshake(open(&address.place, Inside::Http1).await?)
         .await
         .map_err(io::Error::other)?;
     tokio::spawn(connection.with_upgrades());
@@ -157,7 +169,7 @@ pub async fn grpc(address: &Address) -> io::Result<BoxIo> {
                 .await
                 .map_err(io::Error::other)?,
         )),
-        StatusCode::NOT_FOUND | StatusCode::GONE => open(&address.place).await,
+        StatusCode::NOT_FOUND | StatusCode::GONE => open(&address.place, Inside::Http2).await,
         status => Err(io::Error::other(format!(
             "the daemon answered {status} to the request for BuildKit"
         ))),
@@ -166,9 +178,10 @@ pub async fn grpc(address: &Address) -> io::Result<BoxIo> {
 
 /// The version of a Docker daemon; none where it does not say.
 pub async fn docker_version(address: &Address) -> Option<String> {
-    let (mut sender, connection) = http1::handshake(open(&address.place).await.ok()?)
-        .await
-        .ok()?;
+    let (mut sender, connection) =
+        http1::handshake(open(&address.place, Inside::Http1).await.ok()?)
+            .await
+            .ok()?;
     tokio::spawn(connection);
     let request = Request::get("/version")
         .header(header::HOST, "docker")
@@ -197,7 +210,7 @@ mod tests {
             "docker-container://buildx_buildkit_x0",
             "podman-container://b",
         ] {
-            let address = Address::parse(Peer::BuildKit, text).unwrap();
+            let address = Address::parse(Peer::BuildKit, text, None).unwrap();
             assert_eq!(address.to_string(), text);
         }
     }
@@ -210,7 +223,7 @@ mod tests {
             (Peer::BuildKit, "kube-pod://x", "podman-container"),
             (Peer::Docker, "docker-container://x", "`tcp://`"),
         ] {
-            let why = Address::parse(peer, text).unwrap_err();
+            let why = Address::parse(peer, text, None).unwrap_err();
             assert!(why.contains(known) && why.contains(text), "{why}");
         }
     }

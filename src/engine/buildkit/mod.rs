@@ -20,6 +20,7 @@ pub mod progress;
 pub mod session;
 pub mod tail;
 mod terminal;
+mod tls;
 
 pub use connect::BuildKit;
 pub use dial::Address;
