@@ -88,7 +88,12 @@ pub(super) fn unsafe_save(
 ) -> Option<Failure> {
     let words = save_artifact::words(command).ok()?;
     let written = literal(words.local?)?.replace("\\+", "+");
+    // A pattern that is given one name is one thing on the host, too.
+    let named = words
+        .dst
+        .is_some_and(|dst| literal(dst).is_none_or(|dst| !save_artifact::is_directory(&dst)));
     let glob = literal(words.src).is_some_and(|src| host::is_pattern(&src.replace("\\+", "+")));
+    let glob = glob && !named;
     let (full, slash) = save_artifact::local_place(dir, &written);
     let failure = if glob && !save_artifact::is_directory(&written) {
         error::glob_needs_slash(&written)
