@@ -50,7 +50,7 @@ pub fn bootstrap(
     if args.with_autocomplete {
         for shell in [Shell::Bash, Shell::Zsh] {
             let path = place(shell, &dir, environment);
-            write(&path, script(shell)).map_err(|e| failed(&path, &e))?;
+            write(&path, script(shell), 0o644).map_err(|e| failed(&path, &e))?;
             printer::message(&format!("completion: {}\n", path.display()));
         }
         let zsh = dir.join("zsh");
@@ -96,12 +96,12 @@ fn place(shell: Shell, dir: &Path, environment: &Environment) -> PathBuf {
 }
 
 /// Writes a file that is never half there.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let mut fresh = tempfile::Builder::new()
         .prefix(".bld-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(dir)?;
     fresh.write_all(text.as_bytes())?;
     fresh.persist(path)?;

@@ -1,17 +1,13 @@
 //! Certificates for an engine on another machine and for bld, signed by an authority that is made for the two.
 
-use std::{
-    fs, io,
-    io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 
+use super::bootstrap::write;
 use crate::{cli::config_file::tls::Files, diag::Diagnostic};
 
 /// Makes all files, unless all are there; then, and only with `force`, they are made anew. Gives what was written.
@@ -50,7 +46,8 @@ pub(super) fn make(
     };
     let texts = sign(host).map_err(failed)?;
     for (path, text) in all.iter().zip(&texts) {
-        write(path, text).map_err(|e| {
+        // Readable for the user alone.
+        write(path, text, 0o600).map_err(|e| {
             let message = format!("cannot write `{}`: {e}", path.display());
             Box::new(Diagnostic::error("certificates", message))
         })?;
@@ -101,17 +98,4 @@ fn sign(host: &str) -> Result<[String; 6], rcgen::Error> {
         client,
         client_key,
     ])
-}
-
-/// Readable for the user alone, and never half there.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let mut fresh = tempfile::Builder::new()
-        .prefix(".bld-")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(dir)?;
-    fresh.write_all(text.as_bytes())?;
-    fresh.persist(path)?;
-    Ok(())
 }
