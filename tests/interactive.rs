@@ -52,7 +52,7 @@ impl Session {
 
     #[track_caller]
     fn wait_for(&self, text: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(180);
         while !self.seen().contains(text) {
             assert!(
                 Instant::now() < until,
@@ -163,7 +163,7 @@ fn keeping(services: &Services) -> Bld {
          \x20   BUILD +kept\n\
          \x20   BUILD +bad\n\
          bad:\n\
-         \x20   RUN --no-cache sleep 4; exit 5\n\
+         \x20   RUN --no-cache sleep 12; exit 5\n\
          foreign:\n\
          \x20   BUILD --platform=linux/arm64 +kept\n",
     )

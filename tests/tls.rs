@@ -97,7 +97,7 @@ fn certificates_are_made_once_and_all_together_and_are_nobody_elses() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let first = fs::read(certs.join("ca_cert.pem")).unwrap();
-    bld.ok(&make).never_says("made ");
+    bld.ok(&make).never_says("made ").says("there already");
     assert_eq!(fs::read(certs.join("ca_cert.pem")).unwrap(), first);
     fs::remove_file(certs.join("bld_key.pem")).unwrap();
     bld.fails(1, &make)

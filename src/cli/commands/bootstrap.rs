@@ -43,8 +43,13 @@ pub fn bootstrap(
     if args.force_certificate_generation || args.certs_hostname.is_some() || tls.is_asked_for() {
         let host = args.certs_hostname.as_deref().unwrap_or("localhost");
         let made = certificates::make(&tls.files(), host, args.force_certificate_generation)?;
-        for path in made {
+        for path in &made {
             printer::message(&format!("made {}\n", path.display()));
+        }
+        if made.is_empty() {
+            printer::message(
+                "certificates are there already; `--force-certificate-generation` makes new ones\n",
+            );
         }
     }
     if args.with_autocomplete {

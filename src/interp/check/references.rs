@@ -80,6 +80,11 @@ impl Check {
                     self.artifact(here, command, word);
                 }
             }
+            Keyword::SaveImage => {
+                for word in &command.args {
+                    self.image(here, word);
+                }
+            }
             Keyword::WithDocker => {
                 for flag in command.flags_named("load") {
                     if let Some(word) = &flag.value {
@@ -131,9 +136,22 @@ impl Check {
         let Some(text) = literal(word) else { return };
         if is_reference(&text) {
             self.target(here, word);
-        } else if let Err(why) = ImageRef::parse(&text.replace("\\+", "+")) {
+        } else {
+            self.image_name(here, word, &text.replace("\\+", "+"));
+        }
+    }
+
+    /// A name of `SAVE IMAGE`. An empty one is none.
+    fn image(&mut self, here: &Here<'_>, word: &Word) {
+        if let Some(text) = literal(word).filter(|text| !text.is_empty()) {
+            self.image_name(here, word, &text.replace("\\+", "+"));
+        }
+    }
+
+    fn image_name(&mut self, here: &Here<'_>, word: &Word, text: &str) {
+        if let Err(why) = ImageRef::parse(text) {
             let at = Location::new(&here.file.source, word.span);
-            let failure = error::bad_image(&text, &why).at(&at);
+            let failure = error::bad_image(text, &why).at(&at);
             self.found.extend(failure.into_diagnostics());
         }
     }

@@ -99,8 +99,11 @@ fn a_base_recipe_cannot_begin_with_a_target_of_its_own_file() {
 
 #[test]
 fn the_name_of_an_image_is_read_before_anything_is_fetched() {
-    let text = "VERSION 0.8\nFROM a/Upper\nt:\n  FROM ok:1.0\nu:\n  FROM $x\nv:\n  FROM scratch\n";
-    insta::assert_snapshot!(checked(&[("Buildfile", text)]), @"Buildfile:2:6: invalid image name `a/Upper`: repository `a/Upper` must be lower case");
+    let text = "VERSION 0.8\nFROM a/Upper\nt:\n  FROM ok:1.0\nu:\n  FROM $x\nv:\n  FROM scratch\n  SAVE IMAGE good:1 b/Upper \"\" $x\n";
+    insta::assert_snapshot!(checked(&[("Buildfile", text)]), @r"
+    Buildfile:2:6: invalid image name `a/Upper`: repository `a/Upper` must be lower case
+    Buildfile:9:21: invalid image name `b/Upper`: repository `b/Upper` must be lower case
+    ");
 }
 
 #[test]
